@@ -1,0 +1,125 @@
+"""The base of every API view: declared query parameters, and money POSTs that happen once."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from django.http import HttpResponseBase
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request as HttpRequest
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from fintech_core import idempotency
+from fintech_core.exceptions import PROBLEM_JSON, DomainError, request_id_of
+from fintech_core.idempotency import Answer
+from fintech_core.throttling import RateLimitHeaders
+
+UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+PAGING = frozenset({"page_size", "cursor"})
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_PREFER_WAIT = re.compile(r"wait=(\d{1,3})")
+Gate = Callable[[], None]
+Values = TypeVar("Values")
+
+
+class KeyMissing(DomainError):
+    """A money POST came without its key."""
+
+    code, status, title = "idempotency_key_missing", 400, "Send an Idempotency-Key"
+
+
+class KeyInvalid(DomainError):
+    """The key is not 1 to 255 visible ASCII characters."""
+
+    code, status, title = "idempotency_key_invalid", 400, "The Idempotency-Key is not valid"
+
+
+class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
+    """Base view set. ``query_parameters`` names, per action, what the query may hold; anything else is refused."""
+
+    lookup_value_regex = UUID_PATTERN
+    query_parameters: ClassVar[Mapping[str, frozenset[str]]] = {}
+    filter_backends = ()
+
+    def initial(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Check credentials, rates and the query's names before the action runs."""
+        super().initial(request, *args, **kwargs)
+        known = self.query_parameters.get(self.action or "", frozenset())
+        unknown = sorted(set(request.query_params) - known)
+        if unknown:
+            raise exceptions.ValidationError(
+                {
+                    name[:100]: [exceptions.ErrorDetail("This parameter is not known here.", code="unknown_parameter")]
+                    for name in unknown
+                }
+            )
+        repeated = [name for name in request.query_params if len(request.query_params.getlist(name)) > 1]
+        if repeated:
+            raise exceptions.ValidationError(
+                {name: [exceptions.ErrorDetail("Send this parameter once.", code="invalid")] for name in repeated}
+            )
+
+    def read_body(self, serializer: type[serializers.Serializer[Any]], **context: Any) -> dict[str, Any]:
+        """Return the validated body; raises ValidationError."""
+        return self._read(serializer, self.request.data, context)
+
+    def read_query(self, serializer: type[serializers.Serializer[Any]], **context: Any) -> dict[str, Any]:
+        """Return the validated query parameters, paging left out; raises ValidationError."""
+        named = {name: value for name, value in self.request.query_params.items() if name not in PAGING}
+        return self._read(serializer, named, context)
+
+    def _read(self, serializer: type[serializers.Serializer[Any]], data: Any, context: dict[str, Any]) -> dict[str, Any]:
+        bound = serializer(data=data, context={"request": self.request, **context})
+        bound.is_valid(raise_exception=True)
+        values: dict[str, Any] = bound.validated_data
+        return values
+
+    def answer_once(
+        self, *, operation: str, body: Mapping[str, Any], work: Callable[[], Answer], gate: Gate | None = None
+    ) -> Answer:
+        """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), then T1.
+
+        Raises KeyMissing, KeyInvalid, KeyReused, InProgress, and whatever the gate raises. Refusals by rule (422)
+        come back as an Answer, since they are stored too.
+        """
+        scope = idempotency.Scope.of(
+            user_id=self.request.user.pk, operation=operation, key=self._idempotency_key(), body=body
+        )
+        earlier = idempotency.find(scope)
+        if earlier is not None:
+            return earlier
+        if gate is not None:
+            gate()
+        return idempotency.run(scope, work, request_id=request_id_of(self.request))
+
+    def _idempotency_key(self) -> str:
+        key = self.request.headers.get("Idempotency-Key")
+        if key is None:
+            raise KeyMissing("Send an Idempotency-Key header, for example a UUID, and repeat it when you retry.")
+        if _KEY.fullmatch(key) is None:
+            raise KeyInvalid("An Idempotency-Key has 1 to 255 visible ASCII characters.")
+        return key
+
+    def respond(self, answer: Answer) -> Response:
+        """Turn an Answer into a response, with the headers that tell a replay and where to look next."""
+        is_problem = "code" in answer.body and "type" in answer.body and answer.status >= 400
+        response = Response(
+            answer.body, status=answer.status, content_type=PROBLEM_JSON if is_problem else "application/json"
+        )
+        if answer.replayed:
+            response["Idempotent-Replayed"] = "true"
+        return response
+
+    def preferred_wait_s(self, limit_s: float) -> float:
+        """Return how long the client wants to wait: ``Prefer: wait=N`` (RFC 7240), at most the limit."""
+        match = _PREFER_WAIT.search(self.request.headers.get("Prefer", ""))
+        return min(float(match[1]), limit_s) if match else limit_s
+
+    def finalize_response(
+        self, request: HttpRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Finish the response; nothing of an authenticated API is cached unless a view says so."""
+        final: HttpResponseBase = super().finalize_response(request, response, *args, **kwargs)
+        final.headers.setdefault("Cache-Control", "no-store")
+        return final

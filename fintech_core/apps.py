@@ -1,0 +1,17 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class FintechCoreConfig(AppConfig):
+    """The ground floor, installed because it has tables of its own."""
+
+    name = "fintech_core"
+    verbose_name = "Core"
+
+    def ready(self) -> None:
+        """Register the system checks and the built-in health checks."""
+        from fintech_core import checks, health
+
+        checks.register()
+        health.register_builtin()

@@ -1,0 +1,39 @@
+"""Business time. What orders the ledger is database time under the lock, never this clock."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils import timezone
+
+
+def business_zone() -> ZoneInfo:
+    """Return the zone in which the business day is counted (Africa/Lagos unless configured)."""
+    return ZoneInfo(settings.BUSINESS_TIME_ZONE)
+
+
+def now() -> datetime:
+    """Return the present instant, aware, in UTC."""
+    return timezone.now()
+
+
+def business_day(at: datetime) -> date:
+    """Return the business date on which the instant falls."""
+    return at.astimezone(business_zone()).date()
+
+
+def start_of_day(day: date) -> datetime:
+    """Return the instant (UTC) at which the business date begins."""
+    return datetime.combine(day, time.min, tzinfo=business_zone()).astimezone(UTC)
+
+
+def next_day(at: datetime) -> datetime:
+    """Return the instant (UTC) at which the next business day begins: daily limits reset there."""
+    return start_of_day(business_day(at) + timedelta(days=1))
+
+
+def next_month(at: datetime) -> datetime:
+    """Return the instant (UTC) at which the next business month begins: monthly limits reset there."""
+    day = business_day(at)
+    first = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+    return start_of_day(first)

@@ -1,0 +1,35 @@
+"""Identifiers: UUIDv7 keys and readable references, both ordered by time."""
+
+import os
+import threading
+import time
+import uuid
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_lock = threading.Lock()
+_last_stamp = 0
+
+
+def _next_stamp() -> int:
+    """Return a 60-bit stamp (48 bits of milliseconds, 12 of their fraction) that never repeats here."""
+    global _last_stamp
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    stamp = (milliseconds << 12) | (rest * 4096 // 1_000_000)
+    with _lock:
+        _last_stamp = max(stamp, _last_stamp + 1)
+        return _last_stamp
+
+
+def uuid7() -> uuid.UUID:
+    """Make a UUID version 7 (RFC 9562, section 5.7, method 3): ordered by time, 62 bits of randomness."""
+    stamp = _next_stamp()
+    randomness = int.from_bytes(os.urandom(8), "big") >> 2
+    value = (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62 | randomness
+    return uuid.UUID(int=value)
+
+
+def new_reference(prefix: str) -> str:
+    """Make a reference for people and vendors: ``PREFIX-`` and 26 Crockford base-32 characters of a UUIDv7."""
+    value = uuid7().int
+    digits = [_CROCKFORD[(value >> (5 * position)) & 31] for position in range(25, -1, -1)]
+    return f"{prefix}-{''.join(digits)}"

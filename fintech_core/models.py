@@ -1,0 +1,79 @@
+"""Tables of the ground floor.
+
+``IdempotencyRecord`` remembers what a key did, ``AuditRecord`` who did what and why, ``JobRun`` when a recurring job
+last ran. Users are named by id without a foreign key: these rows outlive whom they speak of, and a key check would
+lock a row that every request shares.
+"""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+
+class IdempotencyRecord(models.Model):
+    """One key of one user for one operation, and where its answer stands.
+
+    Either ``response_status`` and ``response_body`` hold the final answer, or ``document_kind`` and ``document_id``
+    name the document whose present state is the answer.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    user_id = models.UUIDField()
+    operation = models.CharField(max_length=60)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    document_kind = models.CharField(max_length=40, blank=True, default="")
+    document_id = models.UUIDField(null=True)
+    response_status = models.PositiveSmallIntegerField(null=True)
+    response_body = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user_id", "operation", "key"], name="idempotency_one_effect_per_key"),
+            models.CheckConstraint(
+                condition=Q(response_status__isnull=False) | Q(document_id__isnull=False),
+                name="idempotency_has_an_answer",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.key[:12]}"
+
+
+class AuditRecord(models.Model):
+    """Who did what to what, and why. Append-only: the database refuses UPDATE, DELETE and TRUNCATE."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    actor_id = models.UUIDField(null=True)
+    actor_label = models.CharField(max_length=120)
+    action = models.CharField(max_length=80)
+    target_type = models.CharField(max_length=60)
+    target_id = models.CharField(max_length=64)
+    reason = models.CharField(max_length=500, blank=True, default="")
+    changes = models.JSONField(default=dict)
+    request_id = models.CharField(max_length=128, blank=True, default="")
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["target_type", "target_id", "id"], name="audit_by_target"),
+            models.Index(fields=["actor_id", "id"], name="audit_by_actor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target_type} {self.target_id}"
+
+
+class JobRun(models.Model):
+    """The last run of a recurring job, one row a job: health and the admin read it."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=20)
+    detail = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.name

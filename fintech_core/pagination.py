@@ -1,0 +1,35 @@
+"""Cursor pagination: stable while rows are added, no counting, no page numbers."""
+
+from typing import Any
+
+from rest_framework import exceptions
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+
+PAGE_SIZE = 25
+MAX_PAGE_SIZE = 100
+
+
+class NewestFirst(CursorPagination):
+    """Newest first by ``(created_at, id)``; ``page_size`` from 1 to 100, more is refused."""
+
+    page_size = PAGE_SIZE
+    page_size_query_param = "page_size"
+    max_page_size = MAX_PAGE_SIZE
+    ordering: Any = ("-created_at", "-id")
+
+    def get_page_size(self, request: Request) -> int | None:
+        """Read ``page_size``; raises ValidationError outside 1 … 100."""
+        text = request.query_params.get("page_size")
+        if text is None:
+            return self.page_size
+        if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_PAGE_SIZE):
+            detail = f"page_size is a whole number from 1 to {MAX_PAGE_SIZE}."
+            raise exceptions.ValidationError({"page_size": [exceptions.ErrorDetail(detail, code="invalid")]})
+        return int(text)
+
+
+class ByName(NewestFirst):
+    """Catalogues: by name, then id."""
+
+    ordering = ("name", "id")

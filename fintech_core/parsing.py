@@ -1,0 +1,113 @@
+"""Strict JSON: UTF-8 only, no duplicate keys, no NaN, no surrogates, bounded size and depth."""
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any, NoReturn
+
+from rest_framework import exceptions
+from rest_framework.parsers import BaseParser
+
+from fintech_core.exceptions import DomainError
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_DEPTH = 20
+MAX_NUMBER_DIGITS = 40
+
+
+class PayloadTooLarge(DomainError):
+    """The body is larger than this route reads."""
+
+    code, status, title = "payload_too_large", 413, "The request body is too large"
+
+
+def _refuse(detail: str, code: str = "malformed_json") -> NoReturn:
+    raise exceptions.ParseError(detail, code=code)
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in members:
+            _refuse(f"The key {key[:50]!r} stands twice in one object.", code="duplicate_key")
+        members[key] = value
+    return members
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) > MAX_NUMBER_DIGITS:
+        _refuse("A number has too many digits.")
+    return int(digits)
+
+
+def _constant(name: str) -> NoReturn:
+    _refuse(f"{name} is not JSON.")
+
+
+def _depth(text: str) -> int:
+    """Return how deeply arrays and objects nest, without recursion; brackets inside strings do not count."""
+    deepest = depth = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            in_string = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+def loads(raw: bytes) -> Any:
+    """Read JSON as this API accepts it; raises ParseError (400) with a code that says what is wrong."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        _refuse("The body is not UTF-8.")
+    if text.startswith("\ufeff"):
+        _refuse("The body begins with a byte order mark.")
+    if _depth(text) > MAX_DEPTH:
+        _refuse(f"The body nests deeper than {MAX_DEPTH} levels.")
+    try:
+        value = json.loads(text, object_pairs_hook=_unique_keys, parse_int=_bounded_int, parse_constant=_constant)
+    except ValueError:
+        _refuse("The body is not valid JSON.")
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        _refuse("The body has a lone surrogate.")
+    return value
+
+
+class StrictJSONParser(BaseParser):
+    """DRF parser for ``application/json``, UTF-8, one JSON object."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Read the body; raises ParseError, UnsupportedMediaType or PayloadTooLarge."""
+        charset = _charset(media_type or "")
+        if charset not in {"", "utf-8", "utf8"}:
+            raise exceptions.UnsupportedMediaType(media_type or "", detail="Only UTF-8 is read.")
+        view = (parser_context or {}).get("view")
+        limit = getattr(view, "max_body_bytes", MAX_BODY_BYTES)
+        raw = stream.read(limit + 1)
+        if len(raw) > limit:
+            raise PayloadTooLarge(f"This route reads at most {limit} bytes.")
+        value = loads(raw)
+        if not isinstance(value, dict):
+            _refuse("Send one JSON object.")
+        return value
+
+
+def _charset(media_type: str) -> str:
+    for parameter in media_type.split(";")[1:]:
+        name, _, value = parameter.strip().partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip('"').lower()
+    return ""

@@ -1,0 +1,146 @@
+"""Serializer bases: requests that refuse what they do not know, answers that always say everything."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from fintech_core import money
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+class Request(serializers.Serializer[Any]):
+    """Base of every request body and query: unknown fields are refused, strings must be JSON strings."""
+
+    unknown_code = "unknown_field"
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Read the declared fields; raises ValidationError that also names every unknown one."""
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError({"non_field_errors": ["Send one JSON object."]}, code="invalid")
+        unknown = {
+            str(name)[:100]: [serializers.ErrorDetail("This field is not known here.", code=self.unknown_code)]
+            for name in data
+            if name not in self.fields or self.fields[name].read_only
+        }
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if isinstance(error.detail, dict):
+                raise serializers.ValidationError({**error.detail, **unknown}) from None
+            raise
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return values
+
+
+class QueryParameters(Request):
+    """Base of query strings: an unknown parameter is refused by its own code."""
+
+    unknown_code = "unknown_parameter"
+
+
+class Text(serializers.CharField):
+    """A JSON string; numbers and booleans are not turned into one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Read a string; raises ValidationError on anything else."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Uuid(serializers.Field[uuid.UUID, Any, str, Any]):
+    """A UUID in its one canonical form: lower-case hexadecimal with hyphens."""
+
+    default_error_messages = {"invalid": "Send a UUID in its canonical form."}
+
+    def to_internal_value(self, data: Any) -> uuid.UUID:
+        """Read a canonical UUID; raises ValidationError on every other spelling."""
+        if not isinstance(data, str) or _UUID.fullmatch(data) is None:
+            self.fail("invalid")
+        return uuid.UUID(data)
+
+    def to_representation(self, value: uuid.UUID) -> str:
+        """Write the canonical form."""
+        return str(value)
+
+
+extend_schema_field(OpenApiTypes.UUID)(Uuid)
+
+
+@extend_schema_field({"type": "string", "minLength": 3, "maxLength": 3, "example": "NGN"})
+class CurrencyField(serializers.Field[str, Any, str, Any]):
+    """An ISO 4217 code of an enabled currency, in capitals."""
+
+    default_error_messages = {"invalid_currency": "Send the ISO 4217 code of an enabled currency, like NGN."}
+
+    def to_internal_value(self, data: Any) -> str:
+        """Read an enabled currency's code; raises ValidationError otherwise."""
+        if not isinstance(data, str) or not money.is_enabled(data):
+            self.fail("invalid_currency")
+        return data
+
+    def to_representation(self, value: str) -> str:
+        """Write the code."""
+        return value
+
+
+@extend_schema_field(
+    {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,14})(\.[0-9]+)?$", "example": "1500.00"},
+)
+class AmountField(serializers.Field[Decimal, Any, str, Any]):
+    """A positive amount in major units, as a decimal string with no more decimals than its currency has.
+
+    The currency is the sibling field ``currency`` where it holds an enabled code, else the default currency.
+    """
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        """Read an amount; raises ValidationError with code ``invalid_amount``."""
+        siblings = getattr(self.parent, "initial_data", None)
+        currency = siblings.get("currency") if isinstance(siblings, Mapping) else None
+        if not isinstance(currency, str) or not money.is_enabled(currency):
+            currency = settings.DEFAULT_CURRENCY
+        try:
+            return money.parse_amount(data, currency)
+        except money.InvalidAmount as error:
+            raise serializers.ValidationError(str(error), code="invalid_amount") from None
+
+    def to_representation(self, value: Decimal) -> str:
+        """Write the amount plainly; answers use ``amount_text`` to give it its currency's decimals."""
+        return f"{value:f}"
+
+
+class MoneyRequest(Request):
+    """Base of requests that carry an amount: ``amount`` and an optional ``currency``."""
+
+    amount = AmountField()
+    currency = CurrencyField(default=lambda: settings.DEFAULT_CURRENCY)
+
+
+class PinField(Text):
+    """The transaction PIN. Looked at after validation; never stored, logged or part of a fingerprint."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"required": False, "write_only": True, "max_length": 32, "trim_whitespace": False, **kwargs})
+
+
+def amount_text(amount: Decimal, currency: str) -> str:
+    """Write an amount for an answer, with exactly its currency's decimals."""
+    return money.format_amount(amount, currency)
+
+
+def instant(value: datetime | None) -> str | None:
+    """Write an instant as RFC 3339 in UTC with ``Z``; None stays null."""
+    if value is None:
+        return None
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+

@@ -1,0 +1,97 @@
+"""Wiring by name: which app serves which route, event, vendor and schedule.
+
+Imports go downwards only; what must point upwards is a name in this file. Read by ``settings.py``.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+# Event type -> jobs that react to it. The event row is the queue; each job finds its work in its own rows.
+EVENT_REACTIONS: dict[str, list[str]] = {
+    "kyc.approved": ["transactions.release_parked_credits"],
+    "wallet.unfrozen": ["transactions.release_parked_credits"],
+}
+
+# Vendors by the name that the API and the documents use.
+VENDORS: dict[str, dict[str, str]] = {
+    "gateway": {"paystack": "payments.providers.paystack.Paystack"},
+    "biller": {"vtpass": "billers.providers.vtpass.VTpass"},
+    "verifier": {"sandbox": "users.verifiers.http.HttpVerifier"},
+}
+
+# (vendor, event family) -> the job that acts on a stored webhook. A family that is not listed is ignored.
+WEBHOOK_JOBS: dict[tuple[str, str], str] = {
+    ("paystack", "charge"): "payments.process_webhook_async",
+    ("vtpass", "transaction-update"): "billers.process_vendor_hint",
+}
+
+# Queues: one per vendor, each served by its own small thread pool, so that a slow vendor blocks nobody else.
+CELERY_TASK_ROUTES: dict[str, dict[str, str]] = {
+    "payments.start_checkout": {"queue": "paystack"},
+    "payments.process_webhook_async": {"queue": "paystack"},
+    "payments.check_intent": {"queue": "paystack"},
+    "billers.send": {"queue": "vtpass"},
+    "billers.check": {"queue": "vtpass"},
+    "billers.process_vendor_hint": {"queue": "vtpass"},
+    "users.verify_kyc": {"queue": "verifier"},
+}
+
+
+def every(seconds: float, task: str) -> dict[str, Any]:
+    """Describe a beat entry; a tick that nobody took in time is dropped, since the rows stay due."""
+    return {"task": task, "schedule": timedelta(seconds=seconds), "options": {"expires": max(seconds * 2, 10)}}
+
+
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "heartbeat": every(15, "fintech_core.beat_heartbeat"),
+    "relay events": every(5, "notifications.relay_events"),
+    "deliver messages": every(15, "notifications.deliver_messages"),
+    "sweep payment intents": every(10, "payments.sweep_intents"),
+    "sweep webhook events": every(10, "payments.sweep_webhook_events"),
+    "clean up old webhook events": every(86_400, "payments.cleanup_old_webhook_events"),
+    "sweep bill payments": every(5, "billers.sweep_bill_payments"),
+    "sweep identity checks": every(15, "users.sweep_kyc"),
+    "release parked credits": every(300, "transactions.sweep_parked_credits"),
+    "clean up idempotency records": every(86_400, "fintech_core.cleanup_idempotency_records"),
+}
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.AccessTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["fintech_core.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "fintech_core.pagination.NewestFirst",
+    "DEFAULT_THROTTLE_CLASSES": ["fintech_core.throttling.RouteThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "fintech_core.exceptions.problem_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "URL_FORMAT_OVERRIDE": None,
+}
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Fintech Core API",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "DESCRIPTION": "Wallets over a double-entry ledger: funding, transfers, bills, cashback.",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "deepLinking": True, "filter": True},
+}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Fintech Core",
+    "SITE_HEADER": "Fintech Core",
+    "SITE_SYMBOL": "account_balance_wallet",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "fintech_core.admin.environment_label",
+}

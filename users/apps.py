@@ -1,0 +1,10 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class UsersConfig(AppConfig):
+    """People: who they are, how they prove it, and how far they are known."""
+
+    name = "users"
+    verbose_name = "People"
