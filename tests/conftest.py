@@ -1,0 +1,66 @@
+"""Fixtures of the whole suite: real PostgreSQL from a template, real commits where a test needs them."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import TransactionTestCase
+from pytest_django.plugin import DjangoDbBlocker
+from rest_framework.test import APIClient
+
+from tests.databases import Databases, worker_name
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test by the folder it stands in; what stands elsewhere is a unit test."""
+    tiers = {"flows": "flow", "concurrency": "concurrency", "adapters": "adapter", "architecture": "architecture"}
+    tiers["browser"] = "browser"
+    own = {"unit", "flow", "concurrency", "adapter", "architecture", "browser"}
+    for item in items:
+        if own.intersection(marker.name for marker in item.iter_markers()):
+            continue
+        folder = next((tier for part, tier in tiers.items() if part in item.path.parts), "unit")
+        item.add_marker(getattr(pytest.mark, folder))
+
+
+@pytest.fixture(scope="session")
+def databases(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Databases]:
+    """The maker of test databases."""
+    with django_db_blocker.unblock():
+        yield Databases()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(databases: Databases, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Give this process a database of its own, and replace Django's flush by a fresh copy of the template."""
+    name = worker_name()
+    with django_db_blocker.unblock():
+        databases.create(name)
+        databases.use(name)
+
+        def fresh_copy(_self: TransactionTestCase) -> None:
+            databases.close()
+            databases.create(name)
+
+        TransactionTestCase._fixture_teardown = fresh_copy  # type: ignore[method-assign]
+        yield
+        databases.close()
+        databases.drop(name)
+    assert databases.deadlocks == 0, f"{databases.deadlocks} deadlocks were counted over this run"
+
+
+@pytest.fixture
+def committed_db(transactional_db: None, settings: object) -> None:
+    """A database in which commits are real; it is thrown away after the test."""
+
+
+@pytest.fixture
+def api() -> Callable[..., APIClient]:
+    """Make API clients: ``api()`` is anonymous, ``api(user)`` is signed in as the user."""
+
+    def make(user: object | None = None) -> APIClient:
+        client = APIClient(raise_request_exception=False)
+        if user is not None:
+            client.force_authenticate(user=user)  # type: ignore[arg-type]
+        return client
+
+    return make

@@ -1,0 +1,119 @@
+"""Test databases: one template, migrated once as the owner; every database is a copy of it.
+
+A trigger is never switched off and a table is never truncated: what a committing test leaves behind goes with its
+database. Dropping a database also drops its statistics, so deadlocks are counted before each drop.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import psycopg
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from psycopg import sql
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Databases:
+    """Makes and drops databases beside the configured one, as the owner."""
+
+    def __init__(self) -> None:
+        self.deadlocks = 0
+        self._owner = {**connections["owner"].settings_dict}
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self._conninfo(str(self._owner["NAME"])), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def _conninfo(self, name: str) -> str:
+        given = {
+            "dbname": name,
+            "user": self._owner["USER"],
+            "password": self._owner["PASSWORD"],
+            "host": self._owner["HOST"],
+            "port": self._owner["PORT"],
+        }
+        return psycopg.conninfo.make_conninfo("", **{key: value for key, value in given.items() if value})
+
+    def exists(self, name: str) -> bool:
+        """Say whether the database exists."""
+        with psycopg.connect(self._conninfo(str(self._owner["NAME"])), autocommit=True) as connection:
+            row = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        return row is not None
+
+    def template(self) -> str:
+        """Return the name of the migrated template, building it when the migrations have changed."""
+        name = f"test_template_{_fingerprint()}"
+        with psycopg.connect(self._conninfo(str(self._owner["NAME"])), autocommit=True) as guard:
+            guard.execute("SELECT pg_advisory_lock(hashtext('test template'))")
+            if not self.exists(name):
+                self._build(name)
+        return name
+
+    def _build(self, name: str) -> None:
+        building = f"{name}_building"
+        self.drop(building)
+        self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(building)))
+        with psycopg.connect(self._conninfo(building), autocommit=True) as connection:
+            role = connections["default"].settings_dict["USER"]
+            if role:
+                connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(role)))
+        self.use(building)
+        call_command("migrate", verbosity=0)
+        self.close()
+        self._execute(
+            sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(building), sql.Identifier(name))
+        )
+
+    def create(self, name: str) -> None:
+        """Create a database as a copy of the template, replacing one of that name."""
+        self.drop(name)
+        self._execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY wal_log").format(
+                sql.Identifier(name), sql.Identifier(self.template())
+            )
+        )
+
+    def drop(self, name: str) -> None:
+        """Drop a database whoever is connected to it, after counting its deadlocks."""
+        self.deadlocks += self.deadlocks_of(name)
+        self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def deadlocks_of(self, name: str) -> int:
+        """Return how many deadlocks PostgreSQL has counted in this database."""
+        with psycopg.connect(self._conninfo(str(self._owner["NAME"])), autocommit=True) as connection:
+            row = connection.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = %s", [name]).fetchone()
+        return int(row[0]) if row and row[0] is not None else 0
+
+    def use(self, name: str) -> None:
+        """Point Django's connections at this database."""
+        self.close()
+        for alias in ("default", "owner"):
+            settings.DATABASES[alias]["NAME"] = name
+            connections[alias].settings_dict["NAME"] = name
+
+    @staticmethod
+    def close() -> None:
+        """Close this thread's connections."""
+        for connection in connections.all():
+            connection.close()
+
+
+def _fingerprint() -> str:
+    """Hash everything that shapes the schema: migrations, SQL files and the catalogues they read."""
+    digest = hashlib.sha256()
+    paths = sorted([*ROOT.glob("*/migrations/**/*.py"), *ROOT.glob("*/**/*.sql"), *ROOT.glob("*/chart.py")])
+    for path in paths:
+        if path.parts[len(ROOT.parts)].startswith((".", "sandbox", "tests")):
+            continue
+        digest.update(path.read_bytes())
+    digest.update(str(connections["default"].settings_dict["USER"]).encode())
+    return digest.hexdigest()[:12]
+
+
+def worker_name() -> str:
+    """Return a database name of this test process's own."""
+    return f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"

@@ -1,0 +1,57 @@
+"""Choices of the ledger and the transitions they allow."""
+
+from django.db import models
+
+
+class AccountType(models.TextChoices):
+    """The five classes of bookkeeping, less equity, which a wallet product does not carry."""
+
+    ASSET = "asset", "Asset"
+    LIABILITY = "liability", "Liability"
+    INCOME = "income", "Income"
+    EXPENSE = "expense", "Expense"
+
+
+class Direction(models.TextChoices):
+    """The side of an account. A wallet is a liability: a credit raises it."""
+
+    DEBIT = "debit", "Debit"
+    CREDIT = "credit", "Credit"
+
+    @property
+    def opposite(self) -> "Direction":
+        """The other side."""
+        return Direction.CREDIT if self is Direction.DEBIT else Direction.DEBIT
+
+
+class TransactionType(models.TextChoices):
+    """What a movement is for; ``chart.py`` says which accounts each may touch."""
+
+    FUNDING = "funding", "Funding"
+    TRANSFER = "transfer", "Transfer"
+    BILL_PAYMENT = "bill_payment", "Bill payment"
+    CASHBACK = "cashback", "Cashback"
+    CASHBACK_REDEMPTION = "cashback_redemption", "Cashback redemption"
+    REFERRAL_BONUS = "referral_bonus", "Referral bonus"
+    WITHDRAWAL = "withdrawal", "Withdrawal"
+    REFUND = "refund", "Refund"
+    REVERSAL = "reversal", "Reversal"
+    CONVERSION = "conversion", "Conversion"
+    ADJUSTMENT = "adjustment", "Adjustment"
+    FEE = "fee", "Fee"
+
+
+class TransactionStatus(models.TextChoices):
+    """``pending`` is a hold; the other three are final."""
+
+    PENDING = "pending", "Pending"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class ParkedCreditStatus(models.TextChoices):
+    """Money that belongs to somebody but could not land, and what became of it."""
+
+    PARKED = "parked", "Parked"
+    RELEASED = "released", "Released"

@@ -1,0 +1,86 @@
+"""Refusals of the ledger, each with the facts an app can show."""
+
+from fintech_core.exceptions import DomainError
+
+
+class InsufficientFunds(DomainError):
+    """What is available does not cover amount and fee."""
+
+    code, status, title = "insufficient_funds", 422, "There is not enough money in the wallet"
+
+
+class LimitExceeded(DomainError):
+    """A limit of the tier would be passed; the facts say which, how much is left and when it resets."""
+
+    code, status, title = "limit_exceeded", 422, "This would exceed a limit of your tier"
+
+
+class KycRequired(DomainError):
+    """An unverified customer may receive, not send."""
+
+    code, status, title = "kyc_required", 403, "Verify your identity first"
+
+
+class WalletFrozen(DomainError):
+    """The sender's own wallet does not let money out."""
+
+    code, status, title = "wallet_frozen", 403, "Your wallet is stopped"
+
+
+class RecipientNotFound(DomainError):
+    """Nobody can be reached under this e-mail address or verified phone number."""
+
+    code, status, title = "recipient_not_found", 404, "There is no such recipient"
+
+
+class RecipientCannotReceive(DomainError):
+    """The recipient's wallet is frozen, closed, full, or not there in this currency."""
+
+    code, status, title = "recipient_cannot_receive", 422, "The recipient cannot receive this now"
+
+
+class SameWallet(DomainError):
+    """Sender and recipient are one wallet."""
+
+    code, status, title = "same_wallet", 422, "You cannot send money to yourself"
+
+
+class MoneyOutPaused(DomainError):
+    """The operators have stopped outgoing money; reading and receiving go on."""
+
+    code, status, title = "money_out_paused", 503, "Outgoing payments are paused"
+    retryable = True
+
+
+class TransactionNotPending(DomainError):
+    """Only a pending transaction can be captured or voided, and only once."""
+
+    code, status, title = "transaction_not_pending", 409, "The transaction is final already"
+
+
+class CaptureExceedsHold(DomainError):
+    """A capture may take at most what was held."""
+
+    code, status, title = "capture_exceeds_hold", 422, "The capture is larger than the hold"
+
+
+class AlreadyReversed(DomainError):
+    """A transaction is reversed at most once."""
+
+    code, status, title = "already_reversed", 409, "The transaction was reversed before"
+
+
+class NotReversible(DomainError):
+    """Only a completed transaction can be reversed, and a reversal cannot."""
+
+    code, status, title = "not_reversible", 422, "This transaction cannot be reversed"
+
+
+class DuplicateReference(DomainError):
+    """The reference, or the business document behind the movement, was booked before."""
+
+    code, status, title = "duplicate_reference", 409, "This was booked before"
+
+
+class ChartViolation(Exception):
+    """A draft touches an account its type may not touch, or does not balance: a bug, never a client's fault."""

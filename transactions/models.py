@@ -1,0 +1,242 @@
+"""The ledger: a general ledger with a subsidiary ledger of wallets.
+
+``LedgerAccount`` is the chart of accounts, a few dozen rows that never change. ``Transaction`` is one business
+movement and, while it is pending, the hold on the money it promises. ``LedgerEntry`` is the append-only journal: for
+each transaction and currency its debits equal its credits.
+
+General-ledger accounts carry no balance, so the account that every movement touches is no bottleneck. The database
+refuses what must not be (``migrations/sql``): unbalanced entries, a second batch for a transaction, a completed
+transaction without entries, any edit or deletion of an entry, a wallet that its last entry does not show, a held
+amount that is not the sum of the wallet's pending transactions.
+
+The keys from entries to accounts and from transactions to users have no constraint in the database: each check would
+lock a row that everybody shares. The entry trigger checks the account anyway.
+"""
+
+from decimal import Decimal
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from fintech_core.fields import MoneyField, UuidKey
+from transactions.enums import AccountType, Direction, ParkedCreditStatus, TransactionStatus, TransactionType
+
+
+class LedgerAccount(models.Model):
+    """One account of the chart in one currency. ``wallet_kind`` is set exactly on the two control accounts."""
+
+    id = models.BigAutoField(primary_key=True)
+    code = models.CharField(max_length=60)
+    name = models.CharField(max_length=120)
+    type = models.CharField(max_length=10, choices=AccountType)
+    currency = models.CharField(max_length=3)
+    wallet_kind = models.CharField(max_length=10, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["code", "currency"], name="account_code_is_unique_per_currency"),
+            models.CheckConstraint(condition=Q(type__in=AccountType.values), name="account_type_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.currency}"
+
+
+def _user_key(related_name: str) -> "models.ForeignKey[object, object]":
+    """Point at a user without a constraint in the database; the row may be read by everybody at once."""
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name=related_name,
+    )
+
+
+class Transaction(models.Model):
+    """One business movement of money. Amounts are in major units of ``currency``."""
+
+    id = UuidKey()
+    reference = models.CharField(max_length=64, unique=True)
+    type = models.CharField(max_length=20, choices=TransactionType)
+    status = models.CharField(max_length=10, choices=TransactionStatus)
+    currency = models.CharField(max_length=3)
+    amount = MoneyField()
+    fee = MoneyField(default=Decimal(0))
+    hold_amount = MoneyField(null=True, help_text="Set by authorize and kept; a wallet's held sums the pending ones")
+    expires_at = models.DateTimeField(null=True)
+    from_wallet = models.ForeignKey(
+        "wallet.Wallet", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    to_wallet = models.ForeignKey(
+        "wallet.Wallet", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    from_user = _user_key("sent_transactions")
+    to_user = _user_key("received_transactions")
+    initiated_by = _user_key("+")
+    description = models.CharField(max_length=200, blank=True, default="")
+    metadata = models.JSONField(default=dict)
+    reverses = models.OneToOneField(
+        "self", null=True, on_delete=models.PROTECT, related_name="reversed_by", db_constraint=True
+    )
+    refund_of = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="refunds", db_index=False)
+    source_kind = models.CharField(max_length=40, blank=True, default="")
+    source_id = models.UUIDField(null=True, help_text="The business document behind this movement")
+    converted_amount = MoneyField(null=True)
+    converted_currency = models.CharField(max_length=3, blank=True, default="")
+    conversion_rate = models.DecimalField(max_digits=19, decimal_places=8, null=True)
+    failure_code = models.CharField(max_length=60, blank=True, default="")
+    created_at = models.DateTimeField(help_text="Database time under the wallet locks")
+    completed_at = models.DateTimeField(null=True)
+    effective_at = models.DateTimeField(null=True, help_text="Only when it differs from the recorded time")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["type", "source_kind", "source_id"],
+                condition=Q(source_id__isnull=False),
+                name="transaction_once_per_source",
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0) & Q(fee__gte=0), name="transaction_amount_is_positive"),
+            models.CheckConstraint(
+                condition=Q(hold_amount__isnull=True) | Q(hold_amount__gt=0), name="transaction_hold_is_positive"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=TransactionStatus.PENDING)
+                | Q(hold_amount__isnull=False, from_wallet__isnull=False),
+                name="transaction_pending_is_a_hold",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=TransactionStatus.PENDING, completed_at__isnull=True)
+                | (~Q(status=TransactionStatus.PENDING) & Q(completed_at__isnull=False)),
+                name="transaction_final_has_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(from_wallet__isnull=True) | Q(to_wallet__isnull=True) | ~Q(from_wallet=F("to_wallet")),
+                name="transaction_has_two_ends",
+            ),
+            models.CheckConstraint(condition=Q(status__in=TransactionStatus.values), name="transaction_status_known"),
+            models.CheckConstraint(condition=Q(type__in=TransactionType.values), name="transaction_type_known"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["from_user", "created_at", "id"], name="transaction_by_sender"),
+            models.Index(fields=["to_user", "created_at", "id"], name="transaction_by_receiver"),
+            models.Index(
+                fields=["from_wallet"], condition=Q(status=TransactionStatus.PENDING), name="transaction_open_holds"
+            ),
+            models.Index(
+                fields=["refund_of"], condition=Q(refund_of__isnull=False), name="transaction_refunds_of"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class LedgerEntry(models.Model):
+    """One line of the journal. Never changed, never deleted."""
+
+    id = models.BigAutoField(primary_key=True)
+    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="entries")
+    account = models.ForeignKey(
+        LedgerAccount, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="entries"
+    )
+    wallet = models.ForeignKey(
+        "wallet.Wallet", null=True, on_delete=models.PROTECT, db_index=False, related_name="entries"
+    )
+    direction = models.CharField(max_length=6, choices=Direction)
+    amount = MoneyField()
+    currency = models.CharField(max_length=3)
+    wallet_balance_after = MoneyField(null=True)
+    wallet_version = models.BigIntegerField(null=True, help_text="1, 2, 3 … without a gap, per wallet")
+    created_at = models.DateTimeField(help_text="Database time under the wallet lock")
+    effective_at = models.DateTimeField(null=True, help_text="Only when it differs from the recorded time")
+
+    class Meta:
+        verbose_name_plural = "ledger entries"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["wallet", "wallet_version"], name="entry_wallet_version_is_unique"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="entry_amount_is_positive"),
+            models.CheckConstraint(condition=Q(direction__in=Direction.values), name="entry_direction_is_known"),
+            models.CheckConstraint(
+                condition=Q(wallet__isnull=True, wallet_version__isnull=True, wallet_balance_after__isnull=True)
+                | Q(wallet__isnull=False, wallet_version__gte=1, wallet_balance_after__gte=0),
+                name="entry_wallet_facts_come_together",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["wallet", "created_at", "id"], condition=Q(wallet__isnull=False), name="entry_wallet_history"
+            ),
+            models.Index(fields=["account", "id"], condition=Q(wallet__isnull=True), name="entry_account_history"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.direction} {self.amount} {self.currency}"
+
+
+class LimitRule(models.Model):
+    """What a tier may move in a currency from a date on; None means no limit. Figures are samples until confirmed.
+
+    A row takes effect a minute after it is saved or later, so that a process may remember the table for 30 seconds
+    and still be exact.
+    """
+
+    id = UuidKey()
+    tier = models.PositiveSmallIntegerField()
+    currency = models.CharField(max_length=3)
+    single = MoneyField(null=True)
+    daily = MoneyField(null=True)
+    monthly = MoneyField(null=True)
+    max_balance = MoneyField(null=True)
+    note = models.CharField(max_length=200, blank=True, default="")
+    saved_at = models.DateTimeField()
+    effective_from = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tier", "currency", "effective_from"], name="limit_one_per_instant"),
+            models.CheckConstraint(
+                condition=Q(effective_from__gte=F("saved_at") + models.Value("00:01:00", models.DurationField())),
+                name="limit_takes_effect_later",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"tier {self.tier} {self.currency}"
+
+
+class ParkedCredit(models.Model):
+    """Money from outside that belongs to ``owner`` and waits in ``suspense`` until it may land."""
+
+    id = UuidKey()
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="parked_credits")
+    wallet = models.ForeignKey("wallet.Wallet", on_delete=models.PROTECT, related_name="parked_credits")
+    parked_by = models.OneToOneField(Transaction, on_delete=models.PROTECT, related_name="parked_credit")
+    released_by = models.OneToOneField(Transaction, null=True, on_delete=models.PROTECT, related_name="+")
+    type = models.CharField(max_length=20, choices=TransactionType)
+    amount = MoneyField()
+    currency = models.CharField(max_length=3)
+    reason = models.CharField(max_length=60)
+    status = models.CharField(max_length=10, choices=ParkedCreditStatus, default=ParkedCreditStatus.PARKED)
+    created_at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="parked_amount_is_positive"),
+            models.CheckConstraint(
+                condition=Q(status=ParkedCreditStatus.PARKED, released_by__isnull=True)
+                | Q(status=ParkedCreditStatus.RELEASED, released_by__isnull=False),
+                name="parked_until_released",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["owner"], condition=Q(status=ParkedCreditStatus.PARKED), name="parked_of_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency} parked"

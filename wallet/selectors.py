@@ -1,0 +1,31 @@
+"""Reads of wallets, always scoped by owner."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from fintech_core.exceptions import NotFound
+from users.models import User
+from wallet.enums import WalletKind
+from wallet.models import Wallet
+
+
+def wallets_of(*, user: User) -> QuerySet[Wallet]:
+    """Return the user's wallets, main before cashback, by currency."""
+    return Wallet.objects.filter(owner=user).order_by("-kind", "currency")
+
+
+def get_wallet_for(*, user: User, wallet_id: UUID) -> Wallet:
+    """Return the user's wallet with this id; raises NotFound for everybody else's too."""
+    wallet = Wallet.objects.filter(owner=user, pk=wallet_id).first()
+    if wallet is None:
+        raise NotFound
+    return wallet
+
+
+def get_main_wallet(*, user_id: UUID, currency: str) -> Wallet:
+    """Return the main wallet of a user in this currency; raises NotFound when none is open."""
+    wallet = Wallet.objects.filter(owner_id=user_id, kind=WalletKind.MAIN, currency=currency).first()
+    if wallet is None:
+        raise NotFound(f"There is no {currency} wallet.")
+    return wallet

@@ -1,0 +1,53 @@
+"""Writes of wallets: opening them and setting their status. Money is moved by ``transactions`` alone."""
+
+from django.db import IntegrityError, transaction
+
+from fintech_core import audit
+from fintech_core.exceptions import NotFound
+from notifications.services import publish
+from users.models import User
+from wallet.enums import STATUS_SOURCES, WalletKind, WalletStatus
+from wallet.errors import WalletExists, WalletStateConflict
+from wallet.models import Wallet
+
+
+def open_wallet(*, user: User, currency: str) -> Wallet:
+    """Open a main wallet in another enabled currency. Raises WalletExists when there is one."""
+    try:
+        with transaction.atomic():
+            wallet = Wallet.objects.create(owner=user, kind=WalletKind.MAIN, currency=currency)
+            publish(type="wallet.opened", user_id=user.pk, payload={"wallet_id": str(wallet.pk), "currency": currency})
+    except IntegrityError as error:
+        raise WalletExists(f"You already have a {currency} wallet.") from error
+    return wallet
+
+
+def ensure_cashback_wallet(*, user_id: object, currency: str) -> Wallet:
+    """Return the user's cashback wallet in this currency, opening it at first use; safe under races."""
+    wallet, _created = Wallet.objects.get_or_create(owner_id=user_id, kind=WalletKind.CASHBACK, currency=currency)
+    return wallet
+
+
+def freeze_wallet(*, wallet_id: object, actor: User, reason: str, status: str = WalletStatus.FROZEN) -> Wallet:
+    """Stop money at this wallet: ``frozen`` (in and out) or ``no_debit`` (out). Raises WalletStateConflict."""
+    return _set_status(wallet_id=wallet_id, to=status, actor=actor, reason=reason, event="wallet.frozen")
+
+
+def unfreeze_wallet(*, wallet_id: object, actor: User, reason: str) -> Wallet:
+    """Let money move again. Raises WalletStateConflict when the wallet is not stopped."""
+    return _set_status(wallet_id=wallet_id, to=WalletStatus.ACTIVE, actor=actor, reason=reason, event="wallet.unfrozen")
+
+
+@transaction.atomic
+def _set_status(*, wallet_id: object, to: str, actor: User, reason: str, event: str) -> Wallet:
+    """Set the status under the row lock that every posting takes, with audit and event."""
+    wallet = Wallet.objects.select_for_update(no_key=True).filter(pk=wallet_id).first()
+    if wallet is None:
+        raise NotFound
+    if wallet.status not in STATUS_SOURCES.get(to, frozenset()):
+        raise WalletStateConflict(f"A wallet that is {wallet.status} cannot become {to}.")
+    before, wallet.status = wallet.status, to
+    wallet.save(update_fields=["status"])
+    audit.record(actor=actor, action=event, target=wallet, reason=reason, changes={"status": [before, to]})
+    publish(type=event, user_id=wallet.owner_id, payload={"wallet_id": str(wallet.pk), "status": to})
+    return wallet
