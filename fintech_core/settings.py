@@ -136,12 +136,17 @@ if EMBEDDED:
 
 def database(url: str) -> dict[str, Any]:
     """Describe one PostgreSQL connection: kept open, checked for health, two seconds to connect."""
+    config = env.db_url_config(url, engine="django.db.backends.postgresql")
+    options = config.pop("OPTIONS", {})
     return {
-        **env.db_url_config(url, engine="django.db.backends.postgresql"),
+        **config,
+        # The folder of a Unix socket stands in the URL's query: it fits no URL's host part.
+        "HOST": options.pop("host", config["HOST"]),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {
+            **options,
             "connect_timeout": 2,
             "prepare_threshold": env.int("DATABASE_PREPARE_THRESHOLD", default=5),
             "application_name": env.str("APPLICATION_NAME", default="fintech_core"),
