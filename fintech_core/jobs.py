@@ -20,11 +20,11 @@ log = structlog.get_logger(__name__)
 
 def enqueue(name: str, *ids: str) -> None:
     """Ring for the job ``name`` with the given ids once the current transaction has committed."""
-    transaction.on_commit(partial(_ring, name, ids), robust=True)
+    transaction.on_commit(partial(ring, name, *ids), robust=True)
 
 
-def _ring(name: str, ids: tuple[str, ...]) -> None:
-    """Publish the task; a broker that is down costs delay, never the request."""
+def ring(name: str, *ids: str) -> None:
+    """Publish the task at once, touching no database; a broker that is down costs delay, never the caller."""
     try:
         app.send_task(name, args=list(ids), retry=False, ignore_result=True)
     except Exception as error:  # whatever the broker's client raises: the sweeper finds the row
