@@ -11,7 +11,7 @@ from fintech_core import crypto
 from fintech_core.ids import uuid7
 
 
-class UuidKey(models.UUIDField[Any, Any]):
+class UuidKey(models.UUIDField):
     """The primary key of a document: a UUIDv7, made here, never edited."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -25,7 +25,7 @@ class UuidKey(models.UUIDField[Any, Any]):
         return name, path, args, kwargs
 
 
-class MoneyField(models.DecimalField[Any, Any]):
+class MoneyField(models.DecimalField):
     """An amount in major units: 15 digits before the point, 4 after it. Its row also has ``currency``."""
 
     def __init__(self, verbose_name: str | None = None, name: str | None = None, **kwargs: Any) -> None:
@@ -48,7 +48,7 @@ class SecretText(str):
         return "SecretText('…')"
 
 
-class EncryptedTextField(models.Field[Any, Any]):
+class EncryptedTextField(models.Field):
     """Text that the database sees only encrypted (``bytea``); in Python a ``SecretText``.
 
     The context is ``app.model.field``; pass ``context=`` to keep it when one of those is renamed. Nothing can
