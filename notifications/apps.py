@@ -14,4 +14,4 @@ class NotificationsConfig(AppConfig):
         from fintech_core import health
         from notifications.health import check_outbox
 
-        health.register("outbox", check_outbox)
+        health.register("outbox", check_outbox, critical=False)

@@ -75,6 +75,7 @@ CATALOGUE: dict[str, EventType] = _catalogue(
             channels=BOTH,
         ),
         EventType("pin.set", "The transaction PIN was set or changed.", Category.SECURITY, channels=BOTH),
+        EventType("pin.reset", "Staff removed the transaction PIN.", Category.SECURITY, channels=BOTH),
         EventType(
             "pin.locked", "The PIN was locked after too many wrong tries.", Category.SECURITY, channels=BOTH
         ),

@@ -134,6 +134,10 @@ class Delivery(models.Model):
             models.UniqueConstraint(
                 fields=["event", "channel", "recipient"], name="delivery_once_per_event_and_address"
             ),
+            models.CheckConstraint(condition=Q(channel__in=Channel.values), name="delivery_channel_is_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=DeliveryStatus.values), name="delivery_status_is_known"
+            ),
             models.CheckConstraint(
                 condition=Q(status=DeliveryStatus.SENT, sent_at__isnull=False)
                 | (~Q(status=DeliveryStatus.SENT) & Q(sent_at__isnull=True)),

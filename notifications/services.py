@@ -1,6 +1,7 @@
 """Writes: publishing an event, and what a person does with messages.
 
-The relay stands in ``relay.py`` and the sending of e-mail in ``delivery.py``.
+The relay stands in ``relay.py``, the sending of e-mail in ``delivery.py``; their entry points are offered
+here.
 """
 
 import json
@@ -18,8 +19,13 @@ from fintech_core.ids import uuid7
 from fintech_core.serializers import instant
 from notifications.bell import Bell
 from notifications.catalogue import CATALOGUE
+from notifications.delivery import deliver_due
 from notifications.errors import PayloadRefused, UnknownEventType
-from notifications.models import Event
+from notifications.models import Event, Message
+from notifications.relay import relay_due
+from notifications.selectors import get_message_for
+
+__all__ = ["EventDraft", "deliver_due", "mark_all_read", "mark_read", "publish", "publish_many", "relay_due"]
 
 RING_INTERVAL_S = 0.2
 _bell = Bell("notifications.relay_events", interval_s=RING_INTERVAL_S)
@@ -49,8 +55,8 @@ def publish(*, type: str, user_id: UUID | None, payload: Mapping[str, Any]) -> E
     """Write one event in the caller's transaction; it is told to people and jobs after commit.
 
     ``type`` stands in the catalogue, ``user_id`` is whom it concerns (None: nobody in particular) and
-    ``payload`` has the fields that the catalogue names, as plain facts: strings (amounts too), whole numbers, booleans,
-    None, UUIDs and aware datetimes. Raises NotInTransaction, UnknownEventType, PayloadRefused.
+    ``payload`` has the fields that the catalogue names, as plain facts: strings (amounts too), whole numbers,
+    booleans, None, UUIDs and aware datetimes. Raises NotInTransaction, UnknownEventType, PayloadRefused.
     """
     return publish_many([EventDraft(type, user_id, payload)])[0]
 
@@ -114,3 +120,14 @@ def _fact(type_name: str, name: str, value: Any) -> str | int | bool | None:
     if isinstance(value, datetime):
         return instant(value)
     raise PayloadRefused(f"{type_name}: {name} is a {type(value).__name__}, no plain fact")
+
+
+def mark_read(*, user_id: UUID, message_id: UUID, now: datetime) -> Message:
+    """Mark a person's message as read; the first time counts. Raises NotFound when it is not theirs."""
+    Message.objects.filter(pk=message_id, user_id=user_id, read_at=None).update(read_at=now)
+    return get_message_for(user_id=user_id, message_id=message_id)
+
+
+def mark_all_read(*, user_id: UUID, now: datetime) -> int:
+    """Mark every message that a person has so far as read; returns how many were not."""
+    return Message.objects.filter(user_id=user_id, read_at=None).update(read_at=now)

@@ -137,6 +137,12 @@ class Migration(migrations.Migration):
                         fields=["event", "channel", "recipient"], name="delivery_once_per_event_and_address"
                     ),
                     models.CheckConstraint(
+                        condition=Q(channel__in=["in_app", "email"]), name="delivery_channel_is_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=Q(status__in=["pending", "sent", "failed"]), name="delivery_status_is_known"
+                    ),
+                    models.CheckConstraint(
                         condition=Q(status="sent", sent_at__isnull=False)
                         | (~Q(status="sent") & Q(sent_at__isnull=True)),
                         name="delivery_sent_has_a_time",

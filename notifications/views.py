@@ -1,0 +1,123 @@
+"""The inbox, the catalogue of events, and the sandbox's mailbox."""
+
+import hashlib
+import json
+from typing import ClassVar
+from uuid import UUID
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.http import HttpResponseBase
+from django.utils.cache import get_conditional_response
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.decorators import action
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from fintech_core import clock
+from fintech_core.api import PAGING, ApiViewSet
+from notifications import selectors, services
+from notifications.models import Delivery, Message
+from notifications.serializers import (
+    EventTypeResponse,
+    EventTypesResponse,
+    MessagePageResponse,
+    MessageResponse,
+    NothingRequest,
+    SandboxMessageResponse,
+    SandboxMessagesQuery,
+    UnreadCountResponse,
+)
+
+_ETAG = OpenApiParameter(
+    "If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The ETag of an earlier answer"
+)
+
+
+@extend_schema(tags=["notifications"])
+class NotificationViewSet(ApiViewSet):
+    """A person's inbox."""
+
+    queryset = Message.objects.none()
+    serializer_class = MessageResponse
+    query_parameters: ClassVar = {"list": PAGING}
+
+    @extend_schema(
+        summary="List notifications",
+        description="Newest first. Poll with If-None-Match: while nothing has changed the answer is 304.",
+        parameters=[_ETAG],
+        responses={200: MessagePageResponse, 304: OpenApiResponse(description="Nothing has changed")},
+    )
+    def list(self, request: Request) -> HttpResponseBase:
+        """Answer a page of the inbox with the number of unread messages, or 304."""
+        page = self.paginate_queryset(selectors.messages_for(user_id=request.user.pk))
+        response = self.get_paginated_response(MessageResponse(page, many=True).data)
+        results = response.data.pop("results")
+        response.data["unread_count"] = selectors.unread_count(user_id=request.user.pk)
+        response.data["results"] = results
+        canonical = json.dumps(response.data, cls=DjangoJSONEncoder).encode()
+        etag = f'"{hashlib.sha256(canonical).hexdigest()[:32]}"'
+        response.headers["ETag"] = etag
+        response.headers["Cache-Control"] = "private, no-cache"
+        return get_conditional_response(request._request, etag=etag, response=response) or response
+
+    @extend_schema(
+        summary="Mark a notification as read", request=None, responses={200: MessageResponse}, filters=False
+    )
+    @action(detail=True, methods=["post"])
+    def read(self, request: Request, pk: str) -> Response:
+        """Mark one message as read; again is fine."""
+        self.read_body(NothingRequest)
+        message = services.mark_read(user_id=request.user.pk, message_id=UUID(pk), now=clock.now())
+        return Response(MessageResponse(message).data)
+
+    @extend_schema(
+        summary="Mark all notifications as read",
+        request=None,
+        responses={200: UnreadCountResponse},
+        filters=False,
+    )
+    @action(detail=False, methods=["post"], url_path="read-all")
+    def read_all(self, request: Request) -> Response:
+        """Mark everything so far as read."""
+        self.read_body(NothingRequest)
+        services.mark_all_read(user_id=request.user.pk, now=clock.now())
+        return Response({"unread_count": selectors.unread_count(user_id=request.user.pk)})
+
+
+@extend_schema(tags=["events"])
+class EventTypeViewSet(ApiViewSet):
+    """The catalogue of events."""
+
+    serializer_class = EventTypeResponse
+    pagination_class = None
+
+    @extend_schema(summary="List event types", responses={200: EventTypesResponse})
+    def list(self, request: Request) -> Response:
+        """Answer every public event type, by name."""
+        types = EventTypeResponse(selectors.public_event_types(), many=True).data
+        return Response({"next": None, "previous": None, "results": types})
+
+
+@extend_schema(tags=["sandbox"])
+class SandboxMessageViewSet(ApiViewSet):
+    """What would have gone to somebody's mailbox. Exists outside of production only."""
+
+    queryset = Delivery.objects.none()
+    serializer_class = SandboxMessageResponse
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    query_parameters: ClassVar = {"list": PAGING | {"to"}}
+
+    @extend_schema(
+        summary="Read the sandbox's mailbox",
+        description="Development only (OTP_MODE=sandbox, not production), else 404. Newest first.",
+        parameters=[SandboxMessagesQuery],
+        responses={200: SandboxMessageResponse(many=True)},
+    )
+    def list(self, request: Request) -> Response:
+        """Answer the messages to one address."""
+        query = self.read_query(SandboxMessagesQuery)
+        page = self.paginate_queryset(selectors.sandbox_messages(to=query["to"]))
+        return self.get_paginated_response(SandboxMessageResponse(page, many=True).data)
