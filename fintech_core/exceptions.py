@@ -9,7 +9,6 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
-from drf_standardized_errors.formatter import flatten_errors
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -138,7 +137,7 @@ def _database_problem(error: Exception, request_id: str | None) -> dict[str, Any
     return None
 
 
-_API_CODES: dict[type[drf.APIException], tuple[str, str]] = {
+API_CODES: dict[type[drf.APIException], tuple[str, str]] = {
     drf.ParseError: ("malformed_request", "The request cannot be read"),
     drf.NotAuthenticated: ("not_authenticated", "Authentication is required"),
     drf.PermissionDenied: ("permission_denied", "You may not do this"),
@@ -154,13 +153,16 @@ def _api_problem(error: drf.APIException, request_id: str | None) -> tuple[dict[
     """Tell a DRF exception as a problem document, with the headers it asks for."""
     headers: dict[str, str] = {}
     if isinstance(error, drf.ValidationError):
+        # Imports rest_framework.views, which imports this module through its default classes.
+        from drf_standardized_errors.formatter import flatten_errors
+
         errors = [
             {"field": found.attr, "code": found.code, "detail": found.detail} for found in flatten_errors(error.detail)
         ]
         detail = "Correct the fields named in errors and send the request again."
         body = problem("validation_error", 400, "The request is not valid", detail, request_id=request_id, errors=errors)
         return body, headers
-    code, title = _API_CODES.get(type(error), ("error", "The request was refused"))
+    code, title = API_CODES.get(type(error), ("error", "The request was refused"))
     if isinstance(error, drf.AuthenticationFailed):
         code, title = str(getattr(error.detail, "code", "token_invalid")), "The credentials were not accepted"
     if isinstance(error, drf.ParseError) and getattr(error.detail, "code", "parse_error") != "parse_error":

@@ -229,6 +229,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
+CSRF_FAILURE_VIEW = "fintech_core.views.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_AGE = 1800
 SESSION_SAVE_EVERY_REQUEST = True
@@ -267,6 +268,9 @@ VERIFIER_BASE_URL = env.str("VERIFIER_BASE_URL", default=f"{SANDBOX_URL}/verifie
 VERIFIER_API_KEY = env.str("VERIFIER_API_KEY", default="sk_test_verifier_development")
 VENDOR_READ_TIMEOUT_S = env.float("VENDOR_READ_TIMEOUT_S", default=30.0)
 WEB_WAIT_LIMIT_S = 8.0
+
+# Asked for by /health/detailed and /metrics: always in production, elsewhere when it is set.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # Development switches
 OTP_MODE = env.str("OTP_MODE", default="live" if PRODUCTION else "sandbox")
