@@ -29,7 +29,7 @@ __all__ = ["EmbeddedError", "Layout", "Servers", "ensure", "keep_through_exec"]
 START_TIMEOUT_S = 60.0
 START_ATTEMPTS = 3
 POLL_S = 0.02
-LOG_TAIL_BYTES = 2_000
+LOG_TAIL_BYTES = 1_000
 
 _guard = threading.Lock()
 _held: dict[Path, int] = {}  # LOCAL_DIR -> descriptor of its users.lock, kept open while this process lives
@@ -103,7 +103,7 @@ def _wait_until_ready(layout: Layout) -> None:
         finally:
             os.close(lock)
         time.sleep(POLL_S)
-    raise EmbeddedError(f"the servers in {layout.local_dir} did not start:\n{_tail(layout.keeper_log)}")
+    raise EmbeddedError(f"the servers in {layout.local_dir} did not start:\n{_tails(layout)}")
 
 
 def _acquire(lock: int) -> bool:
@@ -135,8 +135,10 @@ def _start_keeper(layout: Layout, lock: int) -> None:
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    if "PYTHONHOME" in os.environ:
-        environment["PYTHONHOME"] = os.environ["PYTHONHOME"]
+    # Whatever this interpreter itself needed in order to start.
+    environment |= {
+        name: os.environ[name] for name in ("PYTHONHOME", "LD_LIBRARY_PATH") if name in os.environ
+    }
     log = layout.open_log(layout.keeper_log)
     try:
         starter = subprocess.Popen(
@@ -154,7 +156,7 @@ def _start_keeper(layout: Layout, lock: int) -> None:
     starter.wait()
 
 
-def _tail(log: Path) -> str:
-    return (
-        log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace") if log.exists() else f"{log} is missing"
-    )
+def _tails(layout: Layout) -> str:
+    logs = (layout.keeper_log, layout.postgres_log, layout.valkey_log)
+    ends = {log: log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace") for log in logs if log.exists()}
+    return "\n".join(f"{log}:\n{end}" for log, end in ends.items())

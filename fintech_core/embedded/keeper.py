@@ -40,14 +40,15 @@ class Keeper:
     def __init__(self, layout: Layout, lock: int) -> None:
         self._layout = layout
         self._lock = lock
+        self._socket_dir = layout.socket_dir  # its name cannot be told any more once LOCAL_DIR is removed
         self._servers: list[Server] = [Postgres(layout), Valkey(layout)]
         self._restarts: deque[float] = deque(maxlen=RESTARTS_PER_MINUTE)
 
     def run(self) -> None:
         """Start the servers, watch them until nobody uses them, stop them."""
         users = self._layout.open_file(self._layout.users_lock)
+        self._layout.make_socket_dir()
         try:
-            self._layout.make_socket_dir()
             for server in self._servers:
                 server.start()
             self._announce(READY)
@@ -88,9 +89,8 @@ class Keeper:
             server.ask_to_stop()
         for server in self._servers:
             server.stop()
-        folder = self._layout.socket_dir if self._layout.local_dir.exists() else None
-        if folder is not None and folder.exists() and not any(folder.iterdir()):
-            folder.rmdir()
+        if not any(self._socket_dir.iterdir()):
+            self._socket_dir.rmdir()
 
 
 def _is_alone(users: int) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from .layout import POSTGRES_PORT, SUPERUSER, EmbeddedError, postgres_bin
+from .processes import is_in_use
 from .server import Server
 
 ROLES_SQL = Path(__file__).with_name("roles.sql")
@@ -28,6 +29,7 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d ",
 }
+PID_FILE = "postmaster.pid"
 READY_LINE = 7  # zero-based; src/include/utils/pidfile.h, LOCK_FILE_LINE_PM_STATUS
 
 
@@ -46,6 +48,7 @@ class Postgres(Server):
     def prepare(self) -> None:
         """Make the cluster beside its place and move it there, so a half-made one is never used."""
         if self.folder.exists():
+            self._forget_reused_pids()
             return
         unfinished = self.folder.with_suffix(".new")
         if unfinished.exists():
@@ -59,6 +62,20 @@ class Postgres(Server):
             raise EmbeddedError(f"initdb failed; see {self.log}")
         unfinished.rename(self.folder)
 
+    def _forget_reused_pids(self) -> None:
+        """Remove lock files that name a live process, or none. It is not ours: those have been ended before.
+
+        PostgreSQL would take even a zombie for a running server, and refuse to start.
+        """
+        socket_lock = self.layout.postgres_socket.with_name(f"{self.layout.postgres_socket.name}.lock")
+        for path in (self.folder / PID_FILE, socket_lock):
+            if not path.exists():
+                continue
+            pid = path.read_text().partition("\n")[0]
+            if not pid.isdigit() or is_in_use(int(pid)):
+                sys.stderr.write(f"removing stale {path}\n")
+                path.unlink()
+
     def command(self) -> list[str]:
         options = [f"-c{name}={value}" for name, value in SETTINGS.items()]
         program = str(postgres_bin() / self.program)
@@ -66,7 +83,7 @@ class Postgres(Server):
 
     def is_ready(self, pid: int) -> bool:
         try:
-            lines = (self.folder / "postmaster.pid").read_text().splitlines()
+            lines = (self.folder / PID_FILE).read_text().splitlines()
         except FileNotFoundError:
             return False
         return len(lines) > READY_LINE and lines[0] == str(pid) and lines[READY_LINE].strip() == "ready"

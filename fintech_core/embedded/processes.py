@@ -48,6 +48,17 @@ def _pids_from_ps(program: str, folder: Path) -> list[int]:
     return [int(pid) for pid, _, command in rows if f"/{program} " in command and str(folder) in command]
 
 
+def is_in_use(pid: int) -> bool:
+    """Whether the kernel knows this pid, be it a zombie's or somebody else's."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def launcher(layout: Layout, death_signal: signal.Signals) -> list[str]:
     """Return the command prefix under which servers run: empty, unless this process is root.
 
