@@ -1,4 +1,4 @@
-"""The control API: look into the book, set faults, move the clock, act for a customer or for a vendor's staff.
+"""The control API: look into the book, set faults, move the clock, act for customers and vendors' staff.
 
 It speaks plain JSON; a field it does not know is an error, because a misspelt one would silently do nothing.
 """
@@ -18,6 +18,7 @@ from sandbox.paystack.money import CURRENCIES
 from sandbox.paystack.transactions import AlreadyPaid, Outcome
 from sandbox.settings import LOOPBACK_HOSTS
 from sandbox.vendor import Handler, Route, Vendor
+from sandbox.vtpass.orders import WrongEnding
 from sandbox.vtpass.pay import Pay
 
 ORDER_ENDINGS: Final = ("delivered", "failed", "reversed")
@@ -147,7 +148,10 @@ class Control:
     def _resolve_order(self, request: Request) -> object:
         body = Body(request, "request_id", "outcome")
         request_id = body.text("request_id")
-        row = self._pay.resolve(request_id, body.choice("outcome", ORDER_ENDINGS))
+        try:
+            row = self._pay.resolve(request_id, body.choice("outcome", ORDER_ENDINGS))
+        except WrongEnding as error:
+            raise Misused(str(error), status=409) from error
         if row is None:
             raise Misused(f"There is no order {request_id}.", status=404)
         return {"request_id": request_id, "status": row["status"]}

@@ -46,7 +46,6 @@ CREATE TABLE IF NOT EXISTS vtpass_orders (
     status          TEXT NOT NULL,
     requeries       INTEGER NOT NULL DEFAULT 0,
     delivered       INTEGER NOT NULL DEFAULT 0,
-    charged         INTEGER NOT NULL DEFAULT 0,
     created_at      TEXT NOT NULL,
     resolved_at     TEXT
 );

@@ -14,19 +14,17 @@ from sandbox.paystack.checkout import Checkout
 from sandbox.paystack.replies import failed, succeeded
 from sandbox.paystack.transactions import NewTransaction, Outcome, create
 
-CHANNELS: Final = frozenset(
-    {
-        "card",
-        "bank",
-        "apple_pay",
-        "ussd",
-        "qr",
-        "mobile_money",
-        "bank_transfer",
-        "eft",
-        "capitec_pay",
-        "payattitude",
-    }
+CHANNELS: Final = (
+    "card",
+    "bank",
+    "apple_pay",
+    "ussd",
+    "qr",
+    "mobile_money",
+    "bank_transfer",
+    "eft",
+    "capitec_pay",
+    "payattitude",
 )
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s.]{2,63}")
 _REFERENCE = re.compile(r"[A-Za-z0-9\-.=]{1,100}")

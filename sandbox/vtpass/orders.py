@@ -57,15 +57,14 @@ def refuse_likely_duplicate(db: Db, order: NewOrder, now: datetime) -> None:
 def store(db: Db, order: NewOrder, *, status: str, float_kobo: int, now: datetime) -> Row:
     """Write an order down. Unless it failed its cost leaves the float; `Refused` 018 when that is short."""
     cost = order.amount_kobo - order.commission_kobo
-    is_charged = status != "failed"
-    if is_charged and cost > float_kobo:
-        raise Refused("018")
-    if is_charged:
+    if status != "failed":
+        if cost > float_kobo:
+            raise Refused("018")
         set_meta(db, "vtpass_float_kobo", str(float_kobo - cost))
     db.execute(
         "INSERT INTO vtpass_orders (request_id, transaction_id, service_id, variation_code, billers_code,"
-        " phone, amount_kobo, commission_kobo, status, delivered, charged, created_at, resolved_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " phone, amount_kobo, commission_kobo, status, delivered, created_at, resolved_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             order.request_id,
             f"{time.time_ns() // 1000}{secrets.randbelow(10**10):010d}",
@@ -77,7 +76,6 @@ def store(db: Db, order: NewOrder, *, status: str, float_kobo: int, now: datetim
             order.commission_kobo,
             status,
             int(status == "delivered"),
-            int(is_charged),
             iso_us(now),
             None if status == "pending" else iso_us(now),
         ),
@@ -85,19 +83,30 @@ def store(db: Db, order: NewOrder, *, status: str, float_kobo: int, now: datetim
     return get(db, order.request_id)
 
 
+class WrongEnding(Exception):
+    """An order cannot go from the status it has to the one it was to get."""
+
+
 def resolve(db: Db, row: Row, status: str, *, float_kobo: int, now: datetime) -> Row:
-    """Bring an order to its end: delivered counts a delivery, failed and reversed give its cost back."""
+    """Bring an order to its end: delivered counts a delivery, failed and reversed give its cost back.
+
+    An order that has the status already stays as it is; any other change of an end but delivered → reversed
+    raises `WrongEnding`.
+    """
+    if row["status"] == status:
+        return row
+    if row["status"] != "pending" and (row["status"], status) != ("delivered", "reversed"):
+        raise WrongEnding(f"The order is {row['status']}; it cannot become {status}.")
     cost = row["amount_kobo"] - row["commission_kobo"]
-    gives_back = status in {"failed", "reversed"} and row["charged"]
+    gives_back = status in {"failed", "reversed"}
     if gives_back:
         set_meta(db, "vtpass_float_kobo", str(float_kobo + cost))
     db.execute(
-        "UPDATE vtpass_orders SET status = ?, delivered = delivered + ?, charged = ?, resolved_at = ?"
+        "UPDATE vtpass_orders SET status = ?, delivered = delivered + ?, resolved_at = ?"
         " WHERE request_id = ?",
         (
             status,
             int(status == "delivered"),
-            0 if gives_back else row["charged"],
             iso_us(now),
             row["request_id"],
         ),

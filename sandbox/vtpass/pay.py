@@ -77,7 +77,10 @@ class Pay:
         return json_answer(shapes.requeried(row, service, is_processing=is_processing))
 
     def resolve(self, request_id: str, status: str, *, is_urgent: bool = False) -> Row | None:
-        """End an order by hand, as VTpass's staff would, and send the webhook; None when it is unknown."""
+        """End an order as VTpass's staff would and send the webhook; None when it is unknown.
+
+        Raises `WrongEnding`.
+        """
         with self._sandbox.book.transaction() as db:
             row = orders.find(db, request_id)
             if row is None:

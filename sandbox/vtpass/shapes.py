@@ -24,7 +24,12 @@ def requeried(row: Row, service: Service, *, is_processing: bool) -> dict[str, o
 
     `is_processing` says it with the code 099 instead of with the inner status alone.
     """
-    answer = {**_answer(row, service, as_text=False), **_product_fields(row, service)}
+    transaction = {**_transaction(row, service, as_text=False), "product_id": None, "extras": None}
+    answer = {
+        **_answer(row, service, as_text=False),
+        **_product_fields(row, service),
+        "content": {"transactions": transaction},
+    }
     if is_processing:
         answer |= {"code": "099", "response_description": DESCRIPTIONS["099"]}
     return answer

@@ -32,7 +32,7 @@ class MerchantVerify:
             return refusal("011", "The billersCode and serviceID fields are required.")
         if service is None:
             return refusal("012")
-        if service.category == ELECTRICITY and fields.get("type") not in service.variations:
+        if service.category == ELECTRICITY and fields.get("type") not in tuple(service.variations):
             return refusal("011", "The type field must be prepaid or postpaid.")
         if not is_known(number, service.category):
             return json_answer({"code": "000", "content": _wrong_number(number, service)})
