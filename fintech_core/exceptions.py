@@ -11,7 +11,6 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 log = structlog.get_logger(__name__)
 
@@ -107,6 +106,8 @@ def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response | 
         body = domain_problem(error, request_id)
         if error.retry_after_s is not None:
             headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+        if error.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, Http404):
         body = domain_problem(NotFound(), request_id)
     elif isinstance(error, PermissionDenied):
@@ -121,7 +122,6 @@ def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response | 
         body, headers = unavailable, {"Retry-After": "1"}
     else:
         return None
-    set_rollback()
     return Response(body, status=body["status"], headers=headers, content_type=PROBLEM_JSON)
 
 

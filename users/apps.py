@@ -8,3 +8,9 @@ class UsersConfig(AppConfig):
 
     name = "users"
     verbose_name = "People"
+
+    def ready(self) -> None:
+        """Refuse to start with a broken key ring."""
+        from users import key_rings
+
+        key_rings.check()

@@ -1,0 +1,48 @@
+"""Admin actions as dialogs: a reason, one service call, and an answer that Unfold's page understands."""
+
+from collections.abc import Callable
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from fintech_core.exceptions import DomainError
+
+MAX_REASON = 500
+
+
+class ReasonForm(BaseDialogForm):
+    """Asks why; the reason stands in the audit log."""
+
+    reason = forms.CharField(
+        max_length=MAX_REASON,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Kept in the audit log.",
+    )
+
+
+class OptionalReasonForm(ReasonForm):
+    """Asks for a note that may stay empty."""
+
+    reason = forms.CharField(
+        max_length=MAX_REASON,
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Kept in the audit log.",
+    )
+
+
+def finish(request: HttpRequest, work: Callable[[], object], *, done: str) -> HttpResponse:
+    """Run the service call of a dialog and send the browser back to the page it stands on.
+
+    ``done`` is told when the call returns, the refusal's own sentence when it raises a DomainError.
+    """
+    try:
+        work()
+    except DomainError as refusal:
+        messages.error(request, refusal.detail)
+    else:
+        messages.success(request, done)
+    return HttpResponse(headers={"HX-Refresh": "true"})

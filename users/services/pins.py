@@ -1,0 +1,173 @@
+"""The transaction PIN: set, check, reset.
+
+Ten thousand PINs fall to any hash once the dump has all it needs, so the digest is an HMAC-SHA256 under a
+pepper that the database does not hold, and what bounds guessing is the counter. ``verify`` runs in a
+transaction of its own: the count is committed before the answer, and no rolled-back transfer takes it back.
+It costs one locked read, and a write only when the PIN was wrong, was wrong before, or stands under an old
+pepper.
+"""
+
+import hmac
+from datetime import date, datetime
+from functools import lru_cache
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from fintech_core import audit, clock
+from fintech_core.exceptions import DomainError, FieldError, NotFound, ServiceUnavailable
+from notifications.services import publish
+from users import key_rings, obvious_pins
+from users.errors import InvalidPassword, InvalidPin, OwnCase, PinLocked, PinNotSet, PinRequired
+from users.models import KycCase, TransactionPin, User
+from users.models.pins import MAX_WRONG_PINS
+
+
+@lru_cache(maxsize=8)
+def _ring(pairs: tuple[str, ...]) -> dict[int, bytes]:
+    return key_rings.parse_versions("PIN_PEPPERS", pairs)
+
+
+def _peppers() -> dict[int, bytes]:
+    """Return the peppers by version; the first is the current one."""
+    return _ring(tuple(settings.PIN_PEPPERS))
+
+
+def _current_version() -> int:
+    return next(iter(_peppers()))
+
+
+def _digest(user_id: UUID, pin: str, version: int) -> bytes:
+    """Compute the keyed hash; the user's id in it makes equal PINs of two people look different."""
+    pepper = _peppers().get(version)
+    if pepper is None:
+        raise ServiceUnavailable("The PIN cannot be checked at the moment.")
+    return hmac.digest(pepper, b"pin|" + user_id.bytes + b"|" + pin.encode(), "sha256")
+
+
+def verify(*, user_id: UUID, pin: str | None) -> None:
+    """Check the PIN and count a miss; returns only when it is right.
+
+    Runs in its own committed transaction and refuses (RuntimeError) to run inside another one. Raises
+    PinRequired, PinNotSet, InvalidPin with ``attempts_left``, and PinLocked for the fifth miss and everything
+    after it.
+    """
+    if pin is None:
+        raise PinRequired("Send the transaction PIN in the field pin.")
+    with transaction.atomic(durable=True):
+        refusal = _check(user_id, pin, clock.now())
+    if refusal is not None:
+        raise refusal
+
+
+def _check(user_id: UUID, pin: str, now: datetime) -> DomainError | None:
+    """Compare on the locked row and write what follows; the caller raises the refusal after COMMIT."""
+    row = TransactionPin.objects.select_for_update(no_key=True).filter(user_id=user_id).first()
+    if row is None:
+        return PinNotSet(
+            "Set a transaction PIN before money can leave.", how_to_fix="PUT /api/v1/users/me/pin"
+        )
+    if row.locked_at is not None:
+        return _locked()
+    if hmac.compare_digest(bytes(row.digest), _digest(user_id, pin, row.pepper_version)):
+        _accept(row, pin)
+        return None
+    row.failed_attempts += 1
+    left = MAX_WRONG_PINS - row.failed_attempts
+    if left == 0:
+        row.locked_at = now
+        audit.record(actor=None, action="pin.locked", target=row, reason=f"{MAX_WRONG_PINS} wrong PINs")
+        publish(type="pin.locked", user_id=user_id, payload={})
+    row.save(update_fields=["failed_attempts", "locked_at"])
+    return _locked() if left == 0 else InvalidPin("The transaction PIN is wrong.", attempts_left=left)
+
+
+def _locked() -> PinLocked:
+    return PinLocked(
+        "The transaction PIN is locked after too many wrong ones.", how_to_fix="Ask support for a reset."
+    )
+
+
+def _accept(row: TransactionPin, pin: str) -> None:
+    """Forget earlier misses and move the digest under the current pepper, if there is anything to write."""
+    current = _current_version()
+    if row.failed_attempts == 0 and row.pepper_version == current:
+        return
+    row.failed_attempts = 0
+    row.digest = _digest(row.user_id, pin, current)
+    row.pepper_version = current
+    row.save(update_fields=["failed_attempts", "digest", "pepper_version"])
+
+
+def set_pin(*, user: User, pin: str, password: str | None, current_pin: str | None, now: datetime) -> None:
+    """Set the first PIN, confirmed by the password, or change it, confirmed by the PIN that it replaces.
+
+    Raises FieldError ``invalid``, ``weak_pin`` or ``required``, InvalidPassword, and whatever ``verify``
+    raises.
+    """
+    fault = obvious_pins.fault_of(pin, phone=user.phone, born=_birth_dates(user.pk))
+    if fault is not None:
+        raise FieldError("pin", *fault)
+    if password is not None and not user.check_password(password):
+        raise InvalidPassword
+    if TransactionPin.objects.filter(user_id=user.pk).exists():
+        verify(user_id=user.pk, pin=current_pin)
+        _replace(user, str(current_pin), pin, now)
+    elif password is None:
+        raise FieldError("password", "required", "Confirm the first PIN with your password.")
+    else:
+        _create(user, pin, now)
+
+
+def _birth_dates(user_id: UUID) -> list[date]:
+    return list(KycCase.objects.filter(user_id=user_id).values_list("date_of_birth", flat=True).distinct())
+
+
+@transaction.atomic
+def _create(user: User, pin: str, now: datetime) -> None:
+    """Store the first PIN; whoever finds that another request has set one meanwhile must name that one."""
+    version = _current_version()
+    digest = _digest(user.pk, pin, version)
+    row, created = TransactionPin.objects.get_or_create(
+        user_id=user.pk, defaults={"digest": digest, "pepper_version": version, "set_at": now}
+    )
+    if not created:
+        raise PinRequired("A PIN was set meanwhile; change it with current_pin.")
+    audit.record(actor=user, action="pin.set", target=row)
+    publish(type="pin.set", user_id=user.pk, payload={})
+
+
+@transaction.atomic
+def _replace(user: User, current_pin: str, pin: str, now: datetime) -> None:
+    """Store a new PIN in the place of exactly the one that was just verified."""
+    version = _current_version()
+    verified = TransactionPin.objects.filter(
+        user_id=user.pk, digest=_digest(user.pk, current_pin, version), locked_at=None
+    )
+    if not verified.update(digest=_digest(user.pk, pin, version), pepper_version=version, set_at=now):
+        raise InvalidPin("The PIN was changed or locked meanwhile.")
+    audit.record(actor=user, action="pin.changed", target=TransactionPin(pk=user.pk))
+    publish(type="pin.set", user_id=user.pk, payload={})
+
+
+@transaction.atomic
+def reset(*, user_id: UUID, actor: User, reason: str) -> None:
+    """Remove a customer's PIN, locked or not: the next one is set with the password. Told and audited.
+
+    Raises NotFound without a PIN, OwnCase when staff would reset their own.
+    """
+    if actor.pk == user_id:
+        raise OwnCase("Somebody else has to reset your PIN.")
+    row = TransactionPin.objects.select_for_update(no_key=True).filter(user_id=user_id).first()
+    if row is None:
+        raise NotFound("This customer has no PIN.")
+    audit.record(
+        actor=actor,
+        action="pin.reset",
+        target=row,
+        reason=reason,
+        changes={"failed_attempts": [row.failed_attempts, None], "locked": [row.locked_at is not None, None]},
+    )
+    publish(type="pin.reset", user_id=user_id, payload={})
+    row.delete()
