@@ -22,7 +22,7 @@ class _Notice:
     text: str
 
 
-_PAID = _Notice("good", "Payment successful", "The merchant has been told.")
+_PAID = _Notice("good", "Payment successful", "It stands in the book. No real money moved.")
 _ALREADY_PAID = _Notice("good", "Already paid", "This checkout was paid before. Nothing was charged again.")
 _DECLINED = _Notice("bad", "Payment declined", "Nothing was charged. Another try is possible.")
 _LEFT = _Notice("plain", "Checkout left", "Nothing was charged. It can still be paid on this page.")
