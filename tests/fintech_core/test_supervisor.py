@@ -1,4 +1,4 @@
-"""The supervisor over real programs; the worst of them fork, hide in sessions of their own, ignore SIGTERM."""
+"""The supervisor over real programs; the worst fork, hide in sessions of their own and ignore SIGTERM."""
 
 import os
 import pty
