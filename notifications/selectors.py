@@ -33,8 +33,13 @@ def public_event_types() -> list[EventType]:
     return sorted((kind for kind in CATALOGUE.values() if not kind.internal), key=lambda kind: kind.name)
 
 
-def sandbox_messages(*, to: str) -> QuerySet[Delivery]:
-    """Select what was written to an address. Raises NotFound unless messages go to the sandbox."""
+def require_sandbox() -> None:
+    """Raise NotFound where messages really go out: nobody reads them but their recipients."""
     if settings.PRODUCTION or settings.OTP_MODE != "sandbox":
         raise NotFound
+
+
+def sandbox_messages(*, to: str) -> QuerySet[Delivery]:
+    """Select what was written to an address. Raises NotFound outside of the sandbox."""
+    require_sandbox()
     return Delivery.objects.filter(recipient=to)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -109,6 +109,11 @@ class SandboxMessageViewSet(ApiViewSet):
     authentication_classes = ()
     permission_classes = (AllowAny,)
     query_parameters: ClassVar = {"list": PAGING | {"to"}}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Answer 404 outside of the sandbox, whatever is asked."""
+        selectors.require_sandbox()
+        super().initial(request, *args, **kwargs)
 
     @extend_schema(
         summary="Read the sandbox's mailbox",
