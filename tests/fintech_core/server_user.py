@@ -165,7 +165,20 @@ class ServerUser:
 
 
 def kill(pid: int) -> None:
+    """Kill a process and wait until the kernel has closed what it had open."""
     os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + GONE_TIMEOUT_S
+    while is_alive(pid):
+        assert time.monotonic() < deadline, f"{pid} does not die"
+        time.sleep(0.001)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def processes(local_dir: Path, *more: str) -> dict[int, str]:
