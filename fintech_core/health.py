@@ -126,7 +126,7 @@ def check_cache() -> Report:
 def check_broker() -> Report:
     """Connect to Celery's broker."""
     with app.connection_for_write(connect_timeout=BROKER_LIMIT_S) as broker:
-        broker.connect()
+        broker.ensure_connection(max_retries=0, timeout=BROKER_LIMIT_S)
         return Report(bool(broker.connected))
 
 

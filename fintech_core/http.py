@@ -8,6 +8,7 @@ What it promises to whoever decides about money:
 * the deadline holds for the whole call: names, connecting, TLS, a header or body that drips.
 """
 
+import atexit
 import json as jsonlib
 import os
 import re
@@ -35,7 +36,7 @@ MAX_RECEIPT_BYTES = 65_536
 MAX_DECIMAL_CHARACTERS = 40
 MAX_EXPONENT = 20
 _NAMES_SOMETHING = re.compile(r"\d\D*\d\D*\d|[@%]")
-_clients: dict[tuple[int, bool], httpx2.Client] = {}
+_clients: dict[bool, httpx2.Client] = {}
 _clients_lock = threading.Lock()
 
 
@@ -218,17 +219,33 @@ def _conclude(error: httpx2.HTTPError, call: Call) -> outcomes.ProviderError:
 
 
 def _client(public_only: bool) -> httpx2.Client:
-    """Return this process's pooled client; a fork gets its own, since no two may share a socket."""
-    key = (os.getpid(), public_only)
+    """Return this process's pooled client, made on first use."""
     with _clients_lock:
-        client = _clients.get(key)
+        client = _clients.get(public_only)
         if client is None:
-            client = _clients[key] = httpx2.Client(
+            client = _clients[public_only] = httpx2.Client(
                 transport=DeadlineTransport(public_only=public_only),
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 trust_env=False,
             )
         return client
+
+
+def _forget_clients() -> None:
+    """Let a forked child start with none: no two processes may share a socket, nor a held lock."""
+    global _clients_lock
+    _clients_lock = threading.Lock()
+    _clients.clear()
+
+
+@atexit.register
+def _close_clients() -> None:
+    """Close what this process opened."""
+    for client in _clients.values():
+        client.close()
+
+
+os.register_at_fork(after_in_child=_forget_clients)
 
 
 def _loggable_path(path: str) -> str:

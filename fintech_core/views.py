@@ -206,8 +206,5 @@ def _refusal(request: HttpRequest, code: str, status: int, title: str) -> HttpRe
 
 
 def _wants_json(request: HttpRequest) -> bool:
-    """Say whether a program asks: below ``/api/``, or without wanting HTML."""
-    if request.path_info.startswith("/api/"):
-        return True
-    preferred = request.get_preferred_type(["text/html", "application/json", "application/problem+json"])
-    return preferred != "text/html"
+    """Say whether a program asks: below ``/api/``, or without naming HTML, as every browser does."""
+    return request.path_info.startswith("/api/") or "text/html" not in request.headers.get("Accept", "")
