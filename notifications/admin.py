@@ -22,7 +22,7 @@ class MessageAdmin(ReadOnlyModelAdmin):
 
     list_display = ("id", "type", "user_id", "title", "created_at", "read_at")
     list_filter = ("category", "type")
-    search_fields = ("=user__id",)
+    search_fields = ("user_id__exact",)
     ordering = ("-created_at", "-id")
 
 

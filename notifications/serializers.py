@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from fintech_core.serializers import QueryParameters, Request, Text
@@ -16,7 +17,6 @@ class MessageResponse(serializers.ModelSerializer[Message]):
     """One message of the inbox. ``data`` is the payload of its event, as ``/events/types`` describes it."""
 
     read = serializers.SerializerMethodField()
-    data = serializers.DictField(child=serializers.JSONField())
 
     class Meta:
         model = Message
@@ -26,15 +26,6 @@ class MessageResponse(serializers.ModelSerializer[Message]):
     def get_read(self, message: Message) -> bool:
         """Say whether the person has read it."""
         return message.read_at is not None
-
-
-class MessagePageResponse(serializers.Serializer[Any]):
-    """A page of the inbox, newest first."""
-
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    unread_count = serializers.IntegerField(min_value=0)
-    results = MessageResponse(many=True)
 
 
 class UnreadCountResponse(serializers.Serializer[Any]):
@@ -54,6 +45,7 @@ class EventTypeResponse(serializers.Serializer[Any]):
     channels = serializers.ListField(child=serializers.CharField())
 
 
+@extend_schema_serializer(many=False)
 class EventTypesResponse(serializers.Serializer[Any]):
     """The catalogue of events, by name; always one page."""
 

@@ -35,8 +35,9 @@ _bell = Bell("notifications.relay_events", interval_s=RING_INTERVAL_S)
 _INSERT = """
     INSERT INTO notifications_event
            (public_id, type, user_id, payload, created_at, due_at, attempts, error)
-    SELECT public_id, type, user_id, payload::jsonb, %s, %s, 0, ''
-      FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::text[]) AS given (public_id, type, user_id, payload)
+    SELECT public_id, type, user_id, payload, at, at, 0, ''
+      FROM jsonb_to_recordset(%s)
+           AS given (public_id uuid, type text, user_id uuid, payload jsonb, at timestamptz)
      WHERE pg_current_xact_id() IS NOT NULL
  RETURNING public_id, id
 """
@@ -79,17 +80,7 @@ def publish_many(drafts: Sequence[EventDraft]) -> list[Event]:
         for draft in drafts
     ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            [
-                now,
-                now,
-                [event.public_id for event in events],
-                [event.type for event in events],
-                [event.user_id for event in events],
-                [json.dumps(event.payload, ensure_ascii=False) for event in events],
-            ],
-        )
+        cursor.execute(_INSERT, [_as_json(events)])
         ids: dict[UUID, int] = dict(cursor.fetchall())
     for event in events:
         event.id = ids[event.public_id]
@@ -97,6 +88,21 @@ def publish_many(drafts: Sequence[EventDraft]) -> list[Event]:
         event._state.db = connection.alias
     transaction.on_commit(_bell.press, robust=True)
     return events
+
+
+def _as_json(events: Sequence[Event]) -> str:
+    """Write the rows as one parameter; adapting an array for each column was a third of the whole call."""
+    rows = [
+        {
+            "public_id": str(event.public_id),
+            "type": event.type,
+            "user_id": str(event.user_id) if event.user_id else None,
+            "payload": event.payload,
+            "at": event.created_at.isoformat(),
+        }
+        for event in events
+    ]
+    return json.dumps(rows, ensure_ascii=False)
 
 
 def _snapshot(type_name: str, payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -17,12 +17,12 @@ from rest_framework.response import Response
 
 from fintech_core import clock
 from fintech_core.api import PAGING, ApiViewSet
+from fintech_core.pagination import NewestFirst
 from notifications import selectors, services
 from notifications.models import Delivery, Message
 from notifications.serializers import (
     EventTypeResponse,
     EventTypesResponse,
-    MessagePageResponse,
     MessageResponse,
     NothingRequest,
     SandboxMessageResponse,
@@ -35,26 +35,43 @@ _ETAG = OpenApiParameter(
 )
 
 
+class InboxPages(NewestFirst):
+    """Pages that also say how many messages are unread."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Describe the count beside the page."""
+        described: dict[str, Any] = super().get_paginated_response_schema(schema)
+        described["properties"]["unread_count"] = {"type": "integer", "minimum": 0}
+        described["required"] = ["next", "previous", "unread_count", "results"]
+        return described
+
+
 @extend_schema(tags=["notifications"])
 class NotificationViewSet(ApiViewSet):
     """A person's inbox."""
 
     queryset = Message.objects.none()
     serializer_class = MessageResponse
+    pagination_class = InboxPages
     query_parameters: ClassVar = {"list": PAGING}
+
+    @property
+    def user_id(self) -> UUID:
+        """Return whose inbox it is: nobody comes here without being signed in."""
+        return cast("UUID", self.request.user.pk)
 
     @extend_schema(
         summary="List notifications",
         description="Newest first. Poll with If-None-Match: while nothing has changed the answer is 304.",
         parameters=[_ETAG],
-        responses={200: MessagePageResponse, 304: OpenApiResponse(description="Nothing has changed")},
+        responses={200: MessageResponse(many=True), 304: OpenApiResponse(description="Nothing has changed")},
     )
     def list(self, request: Request) -> HttpResponseBase:
         """Answer a page of the inbox with the number of unread messages, or 304."""
-        page = self.paginate_queryset(selectors.messages_for(user_id=request.user.pk))
+        page = self.paginate_queryset(selectors.messages_for(user_id=self.user_id))
         response = self.get_paginated_response(MessageResponse(page, many=True).data)
         results = response.data.pop("results")
-        response.data["unread_count"] = selectors.unread_count(user_id=request.user.pk)
+        response.data["unread_count"] = selectors.unread_count(user_id=self.user_id)
         response.data["results"] = results
         canonical = json.dumps(response.data, cls=DjangoJSONEncoder).encode()
         etag = f'"{hashlib.sha256(canonical).hexdigest()[:32]}"'
@@ -69,7 +86,7 @@ class NotificationViewSet(ApiViewSet):
     def read(self, request: Request, pk: str) -> Response:
         """Mark one message as read; again is fine."""
         self.read_body(NothingRequest)
-        message = services.mark_read(user_id=request.user.pk, message_id=UUID(pk), now=clock.now())
+        message = services.mark_read(user_id=self.user_id, message_id=UUID(pk), now=clock.now())
         return Response(MessageResponse(message).data)
 
     @extend_schema(
@@ -82,8 +99,8 @@ class NotificationViewSet(ApiViewSet):
     def read_all(self, request: Request) -> Response:
         """Mark everything so far as read."""
         self.read_body(NothingRequest)
-        services.mark_all_read(user_id=request.user.pk, now=clock.now())
-        return Response({"unread_count": selectors.unread_count(user_id=request.user.pk)})
+        services.mark_all_read(user_id=self.user_id, now=clock.now())
+        return Response({"unread_count": selectors.unread_count(user_id=self.user_id)})
 
 
 @extend_schema(tags=["events"])

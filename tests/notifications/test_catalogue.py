@@ -13,8 +13,8 @@ EXPECTED = {
     "user.registered", "session.revoked", "pin.set", "pin.reset", "pin.locked", "kyc.submitted",
     "kyc.approved", "kyc.rejected", "wallet.opened", "wallet.frozen", "wallet.unfrozen", "transfer.sent",
     "transfer.received", "funding.succeeded", "funding.failed", "credit.parked", "credit.released",
-    "bill_payment.completed", "bill_payment.failed", "bill_payment.reversed", "cashback.earned", "cashback.redeemed",
-    "transaction.reversed", "ledger.invariant_broken",
+    "bill_payment.completed", "bill_payment.failed", "bill_payment.reversed", "cashback.earned",
+    "cashback.redeemed", "transaction.reversed", "ledger.invariant_broken",
 }  # fmt: skip
 
 
