@@ -50,7 +50,7 @@ class AccessTokenAuthentication(BaseAuthentication):
         return SCHEME
 
 
-class AccessTokenScheme(OpenApiAuthenticationExtension):
+class AccessTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # theirs is untyped
     """How the OpenAPI file describes signing in: an HTTP bearer scheme."""
 
     target_class = "users.authentication.AccessTokenAuthentication"

@@ -6,7 +6,7 @@ from datetime import date
 
 _SHAPE = re.compile(r"[0-9]{4}|[0-9]{6}")
 _REPEATED = re.compile(r"([0-9]{1,3})\1+")
-_RUNS = ("01234567890", "98765432109")
+_RUNS = ("012345678901234", "987654321098765")
 _DATE_FORMATS = ("%Y", "%d%m", "%m%d", "%m%y", "%d%m%y", "%m%d%y", "%y%m%d", "%m%Y", "%Y%m")
 
 

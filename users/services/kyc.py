@@ -101,7 +101,7 @@ def claim_document(case: KycCase, now: datetime) -> bool:
         fingerprint=bytes(case.document_fingerprint),
         defaults={"user_id": case.user_id, "created_at": now},
     )
-    return document.user_id == case.user_id
+    return bool(document.user_id == case.user_id)
 
 
 def settle_approved(case: KycCase, *, actor: User | None, reason: str, now: datetime) -> KycCase:

@@ -68,7 +68,7 @@ class HttpVerifier:
         if not isinstance(body, dict) or body.get("reference") != reference:
             raise outcomes.unknown("wrong_reference", "The answer is about something else.", alarm=True)
         try:
-            verdict = Verdict(body.get("status"))
+            verdict = Verdict(str(body.get("status")))
         except ValueError:
             raise outcomes.unknown(
                 "unlisted_status", "The verifier's status is not listed.", alarm=True

@@ -29,7 +29,8 @@ from users.services import accounts, sessions
 
 def _account(request: Request) -> str | None:
     """Name the account that a sign-in aims at, whether or not it exists."""
-    email = request.data.get("email")
+    body = request.data
+    email = body.get("email") if isinstance(body, dict) else None
     return email.strip().lower() if isinstance(email, str) else None
 
 
