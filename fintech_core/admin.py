@@ -195,7 +195,8 @@ def guard_third_party() -> None:
         beat.PeriodicTask: PeriodicTaskAdmin,
         **dict.fromkeys(schedule, ReadOnlyModelAdmin),
     }
-    for model in (*guarded, Sample):
+    replaced: list[type[Model]] = [*guarded, Sample]
+    for model in replaced:
         if admin.site.is_registered(model):
             admin.site.unregister(model)
     for model, model_admin in guarded.items():

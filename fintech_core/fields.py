@@ -1,7 +1,7 @@
 """Model fields of this house: keys ordered by time, money, encrypted text."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import FieldError
 from django.db import models
@@ -10,8 +10,22 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from fintech_core import crypto
 from fintech_core.ids import uuid7
 
+_ST = TypeVar("_ST", contravariant=True)
+_GT = TypeVar("_GT", covariant=True)
 
-class UuidKey(models.UUIDField):
+if TYPE_CHECKING:
+    from django.db.models import DecimalField, Field, UUIDField
+else:
+    # The stubs make fields generic in what is set and got; Django's own classes take no type arguments.
+
+    def _generic(base: type) -> type:
+        """Make a class of the field that ignores type arguments."""
+        return type(base.__name__, (base,), {"__class_getitem__": classmethod(lambda cls, _: cls)})
+
+    DecimalField, Field, UUIDField = map(_generic, (models.DecimalField, models.Field, models.UUIDField))
+
+
+class UuidKey(UUIDField[_ST, _GT]):
     """The primary key of a document: a UUIDv7, made here, never edited."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -25,7 +39,7 @@ class UuidKey(models.UUIDField):
         return name, path, args, kwargs
 
 
-class MoneyField(models.DecimalField):
+class MoneyField(DecimalField[_ST, _GT]):
     """An amount in major units: 15 digits before the point, 4 after it. Its row also has ``currency``."""
 
     def __init__(self, verbose_name: str | None = None, name: str | None = None, **kwargs: Any) -> None:
@@ -48,13 +62,16 @@ class SecretText(str):
         return "SecretText('…')"
 
 
-class EncryptedTextField(models.Field):
+class EncryptedTextField(Field[_ST, _GT]):
     """Text that the database sees only encrypted (``bytea``); in Python a ``SecretText``.
 
     The context is ``app.model.field``; pass ``context=`` to keep it when one of those is renamed. Nothing can
     be looked up in it but NULL: store ``crypto.fingerprint`` in a column of its own to find or to compare.
     The row is not part of the context, since a field does not know it.
     """
+
+    _pyi_private_set_type: str
+    _pyi_private_get_type: SecretText
 
     empty_strings_allowed = False
 

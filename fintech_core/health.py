@@ -22,7 +22,7 @@ from fintech_core.models import JobRun
 log = structlog.get_logger(__name__)
 
 LIMIT_S: Final = 2.5
-BROKER_LIMIT_S: Final = 1.0
+BROKER_LIMIT_S: Final = 1
 HEARTBEAT_JOB: Final = "fintech_core.beat_heartbeat"
 HEARTBEAT_MAX_AGE_S: Final = 60.0
 

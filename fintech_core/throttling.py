@@ -107,11 +107,12 @@ class RouteThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         """Say whether the request may go on, and leave the verdicts on the view for its headers."""
-        if not settings.RATE_LIMITS or not isinstance(view, RateLimitHeaders):
+        limited: object = view
+        if not settings.RATE_LIMITS or not isinstance(limited, RateLimitHeaders):
             return True
-        keyed, unreadable = _keyed(request, view)
+        keyed, unreadable = _keyed(request, limited)
         verdicts = judge(keyed)
-        view.rate_verdicts = verdicts
+        limited.rate_verdicts = verdicts
         waits = [verdict.wait_s for verdict in verdicts if not verdict.allowed]
         if waits:
             self._wait_s = max(waits)

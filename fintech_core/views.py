@@ -1,7 +1,7 @@
 """System pages: health, the API's documentation, what an error code means, and the pages of errors."""
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import cache, wraps
 from typing import Any
@@ -98,19 +98,21 @@ class AnyAccept(DefaultContentNegotiation):
     """Take the renderer that the client asks for, else the first one: a page is better than a 406."""
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
         """Choose a renderer; never raises."""
+        offered = list(renderers)
         for accepted in self.get_accept_list(request):
-            for renderer in renderers:
+            for renderer in offered:
                 if accepted.split(";")[0].strip() == renderer.media_type:
                     return renderer, renderer.media_type
-        return renderers[0], renderers[0].media_type
+        return offered[0], offered[0].media_type
 
 
 @cache
 def _document() -> Any:
-    return SchemaGenerator().get_schema(request=None, public=True)
+    generator: Any = SchemaGenerator
+    return generator().get_schema(request=None, public=True)
 
 
 class OneDocument(SchemaGenerator):
