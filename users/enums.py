@@ -28,6 +28,7 @@ class KycStatus(models.TextChoices):
 
 
 AUTOMATIC_TIER: Final = 1
+HIGHEST_TIER: Final = 3
 KYC_OPEN: Final = frozenset({KycStatus.SUBMITTED, KycStatus.IN_REVIEW, KycStatus.NEEDS_INFO})
 
 # To each status, the statuses it may be reached from. An approval expires; nothing else leaves a final

@@ -48,6 +48,9 @@ def seconds_from_now(seconds: int) -> int:
     return int((timezone.now() + timedelta(seconds=seconds)).timestamp())
 
 
+IN_AN_HOUR = "in an hour"
+
+
 class TestAccessToken:
     def test_says_whose_it_is_and_nothing_else(self, app: Phone) -> None:
         header = jwt.get_unverified_header(app.tokens["access"])
@@ -102,8 +105,8 @@ class TestAccessToken:
             {"exp": None},
             {"exp": "tomorrow"},
             {"exp": float("inf")},
-            {"nbf": seconds_from_now(3600)},
-            {"iat": seconds_from_now(120)},
+            {"nbf": IN_AN_HOUR},
+            {"iat": IN_AN_HOUR},
             {"iat": None},
             {"iat": "1"},
             {"typ": "refresh"},
@@ -116,6 +119,8 @@ class TestAccessToken:
         ],
     )
     def test_2_05_a_wrong_claim_is_invalid(self, app: Phone, changes: dict[str, Any]) -> None:
+        hour = seconds_from_now(3600)
+        changes = {name: hour if value == IN_AN_HOUR else value for name, value in changes.items()}
         assert ask(app, forge(app, **changes)) == (401, "token_invalid")
 
     def test_2_05_one_second_late_is_expired(self, app: Phone) -> None:

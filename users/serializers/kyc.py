@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from fintech_core.serializers import QueryParameters, Request, Text
-from users.enums import AUTOMATIC_TIER, KYC_OPEN, DocumentType, KycStatus
+from users.enums import AUTOMATIC_TIER, HIGHEST_TIER, KYC_OPEN, DocumentType, KycStatus
 from users.serializers.fields import BirthDateField
 
 _REGISTER_NUMBER = re.compile(r"[0-9]{11}")
@@ -15,31 +16,27 @@ _REGISTERS = frozenset({DocumentType.BVN, DocumentType.NIN})
 _TOLD_REASON = frozenset({KycStatus.REJECTED, KycStatus.NEEDS_INFO})
 
 
-class WholeNumber(serializers.Field[int, Any, int, Any]):
-    """A JSON integer within its bounds; strings, floats and booleans are not turned into one."""
+@extend_schema_field({"type": "integer", "minimum": AUTOMATIC_TIER, "maximum": HIGHEST_TIER})
+class TierField(serializers.Field[int, Any, int, Any]):
+    """A tier to be reached, a JSON integer; strings, floats and booleans are not turned into one."""
 
-    def __init__(self, *, lowest: int, highest: int, **kwargs: Any) -> None:
-        self.lowest = lowest
-        self.highest = highest
-        super().__init__(**kwargs)
+    default_error_messages = {"invalid": f"Send a whole number from {AUTOMATIC_TIER} to {HIGHEST_TIER}."}
 
     def to_internal_value(self, data: Any) -> int:
-        """Read the number; raises ValidationError."""
-        if isinstance(data, bool) or not isinstance(data, int) or not self.lowest <= data <= self.highest:
-            raise serializers.ValidationError(
-                f"Send a whole number from {self.lowest} to {self.highest}.", "invalid"
-            )
-        return data
+        """Read the tier; raises ValidationError."""
+        if isinstance(data, bool) or not isinstance(data, int) or not AUTOMATIC_TIER <= data <= HIGHEST_TIER:
+            self.fail("invalid")
+        return int(data)
 
     def to_representation(self, value: int) -> int:
-        """Write the number."""
+        """Write the tier."""
         return value
 
 
 class SubmitKycRequest(Request):
     """An identity check to be made. BVN and NIN have 11 digits; tier 1 reads no other document."""
 
-    tier = WholeNumber(lowest=1, highest=3)
+    tier = TierField()
     document_type = serializers.ChoiceField(choices=DocumentType.choices)
     document_number = Text(max_length=30, write_only=True)
     date_of_birth = BirthDateField()
@@ -89,11 +86,20 @@ class KycCaseResponse(serializers.Serializer[Any]):
         return None
 
 
+class KycCustomerResponse(serializers.Serializer[Any]):
+    """Who asks to be known."""
+
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    name = serializers.CharField(source="get_full_name")
+    kyc_tier = serializers.IntegerField()
+
+
 class StaffKycCaseResponse(serializers.Serializer[Any]):
     """An identity case as staff see it."""
 
     id = serializers.UUIDField()
-    user = serializers.SerializerMethodField()
+    user = KycCustomerResponse()
     tier = serializers.IntegerField()
     status = serializers.ChoiceField(choices=KycStatus.choices)
     document_type = serializers.ChoiceField(choices=DocumentType.choices)
@@ -103,16 +109,6 @@ class StaffKycCaseResponse(serializers.Serializer[Any]):
     decided_by = serializers.UUIDField(source="decided_by_id", allow_null=True)
     decided_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
-
-    def get_user(self, case: Any) -> dict[str, Any]:
-        """Return who asks to be known."""
-        user = case.user
-        return {
-            "id": str(user.pk),
-            "email": user.email,
-            "name": user.get_full_name(),
-            "kyc_tier": user.kyc_tier,
-        }
 
 
 class StaffKycQuery(QueryParameters):
