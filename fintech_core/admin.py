@@ -158,6 +158,7 @@ class SwitchAdmin(ModelAdmin):
     """Kill switches and feature flags: made and turned one by one, never deleted by hand."""
 
     search_fields = ("name", "note")
+    readonly_fields = ("created", "modified")
     ordering = ("name",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -16,7 +16,8 @@ log = structlog.get_logger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
 LOCK_NOT_AVAILABLE = "55P03"
-RETRYABLE_STATUSES = frozenset({409, 429, 502, 503})
+# A conflict with state stays one; the 409 that passes by itself (a busy key) says so on its class.
+RETRYABLE_STATUSES = frozenset({429, 502, 503})
 
 
 class DomainError(Exception):

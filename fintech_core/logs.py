@@ -13,16 +13,20 @@ REDACTED = "[redacted]"
 MAX_TEXT = 4_000
 _SECRET_NAMES = re.compile(
     r"pin|password|secret|token|authorization|signature|cookie|api[-_]?key|document_number|bvn|nin$|account_number|"
-    r"otp|^code$|pepper|cvv|purchased_code",
+    r"otp|pepper|cvv|purchased_code",
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"(Bearer\s+)[A-Za-z0-9._~+/=-]+")
-_LONG_DIGITS = re.compile(r"\b\d{10,}\b")
+_CODE_NAME = re.compile(r"code", re.IGNORECASE)
+# The last group of a UUID may be digits alone; an id that is cut cannot be searched for.
+_LONG_DIGITS = re.compile(r"(?<![0-9a-f]{4}-)\b\d{10,}\b")
 
 
 def redact(value: Any, name: str = "") -> Any:
     """Return the value without what must not be written: by name, bearer tokens, and digit runs of ten or more."""
     if name and _SECRET_NAMES.search(name) and value is not None and not isinstance(value, bool):
+        return REDACTED
+    if isinstance(value, str) and _CODE_NAME.fullmatch(name):  # an OTP is text, an HTTP status is a number
         return REDACTED
     if isinstance(value, dict):
         return {key: redact(inner, str(key)) for key, inner in value.items()}

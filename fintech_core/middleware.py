@@ -26,7 +26,8 @@ class RequestId:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Serve the request under its id."""
-        given = request.headers.get("X-Request-ID", "")
+        # Not request.headers: that view of META is made once, and must be made after the id is in it.
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if REQUEST_ID.fullmatch(given) else str(uuid7())
         request.request_id = request_id  # type: ignore[attr-defined]  # read by request_id_of()
         request.META["HTTP_X_REQUEST_ID"] = request_id

@@ -49,6 +49,14 @@ class TestRedact:
         assert logs.redact("card 5060666666666666666 of 22233344455") == "card …6666 of …4455"
         assert logs.redact("amount 150000000") == "amount 150000000"
 
+    def test_ids_stay_whole_whatever_their_digits(self) -> None:
+        identifier = "01a1fc56-4042-7cb8-afc8-123456789012"
+        assert logs.redact({"wallet": identifier}) == {"wallet": identifier}
+
+    def test_a_code_that_is_a_number_is_a_status(self) -> None:
+        assert logs.redact({"code": 404}) == {"code": 404}
+        assert logs.redact({"code": "000000"}) == {"code": logs.REDACTED}
+
     def test_what_is_no_value_stays(self) -> None:
         assert logs.redact({"pin": None, "has_pin": True, "n": 5, "password": ""}) == {
             "pin": None, "has_pin": True, "n": 5, "password": logs.REDACTED,

@@ -28,6 +28,16 @@ def request_id(**headers: str) -> tuple[str, str]:
 
 
 class TestRequestId:
+    def test_whoever_reads_the_header_later_finds_the_same(self) -> None:
+        seen: list[str] = []
+
+        def serve(request: HttpRequest) -> HttpResponse:
+            seen.extend([request.headers["X-Request-ID"], request.request_id])  # type: ignore[attr-defined]
+            return HttpResponse()
+
+        response = RequestId(serve)(RequestFactory().get("/"))
+        assert seen == [response["X-Request-ID"]] * 2
+
     def test_one_is_made_when_none_is_sent(self) -> None:
         sent, bound = request_id()
         assert uuid.UUID(sent).version == 7
