@@ -14,6 +14,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,9 @@ LOOKUP_ATTEMPTS = 20
 LOOKUP_PAUSE_S = 0.1
 TRANSACTION_ATTEMPTS = 3
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
+KEPT_FOR = timedelta(days=30)
+FORGET_BATCH = 1_000
+FORGET_BATCHES = 1_000
 
 
 class KeyReused(DomainError):
@@ -97,6 +101,19 @@ def find(scope: Scope) -> Answer | None:
         user_id=scope.user_id, operation=scope.operation, key=scope.key
     ).first()
     return None if record is None else _replay(record, scope)
+
+
+def forget_expired(*, now: datetime) -> int:
+    """Delete records older than ``KEPT_FOR`` and return how many; in batches, each a short transaction."""
+    expired = IdempotencyRecord.objects.filter(created_at__lt=now - KEPT_FOR).order_by("created_at")
+    forgotten = 0
+    for _ in range(FORGET_BATCHES):
+        batch = IdempotencyRecord.objects.filter(pk__in=expired.values("pk")[:FORGET_BATCH])
+        count, _ = batch.delete()
+        forgotten += count
+        if count < FORGET_BATCH:
+            break
+    return forgotten
 
 
 def _replay(record: IdempotencyRecord, scope: Scope) -> Answer:
