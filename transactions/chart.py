@@ -76,7 +76,10 @@ class Rule:
 
     def allows(self, code: str, direction: str) -> bool:
         """Say whether the account may stand on this side."""
-        return any(_matches(pattern, code) for pattern in (self.debit if direction == Direction.DEBIT else self.credit))
+        return any(
+            _matches(pattern, code)
+            for pattern in (self.debit if direction == Direction.DEBIT else self.credit)
+        )
 
 
 ANY = ("*",)

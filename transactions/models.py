@@ -66,7 +66,9 @@ class Transaction(models.Model):
     currency = models.CharField(max_length=3)
     amount = MoneyField()
     fee = MoneyField(default=Decimal(0))
-    hold_amount = MoneyField(null=True, help_text="Set by authorize and kept; a wallet's held sums the pending ones")
+    hold_amount = MoneyField(
+        null=True, help_text="Set by authorize and kept; a wallet's held sums the pending ones"
+    )
     expires_at = models.DateTimeField(null=True)
     from_wallet = models.ForeignKey(
         "wallet.Wallet", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
@@ -82,7 +84,9 @@ class Transaction(models.Model):
     reverses = models.OneToOneField(
         "self", null=True, on_delete=models.PROTECT, related_name="reversed_by", db_constraint=True
     )
-    refund_of = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="refunds", db_index=False)
+    refund_of = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="refunds", db_index=False
+    )
     source_kind = models.CharField(max_length=40, blank=True, default="")
     source_id = models.UUIDField(null=True, help_text="The business document behind this movement")
     converted_amount = MoneyField(null=True)
@@ -100,9 +104,12 @@ class Transaction(models.Model):
                 condition=Q(source_id__isnull=False),
                 name="transaction_once_per_source",
             ),
-            models.CheckConstraint(condition=Q(amount__gt=0) & Q(fee__gte=0), name="transaction_amount_is_positive"),
             models.CheckConstraint(
-                condition=Q(hold_amount__isnull=True) | Q(hold_amount__gt=0), name="transaction_hold_is_positive"
+                condition=Q(amount__gt=0) & Q(fee__gte=0), name="transaction_amount_is_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(hold_amount__isnull=True) | Q(hold_amount__gt=0),
+                name="transaction_hold_is_positive",
             ),
             models.CheckConstraint(
                 condition=~Q(status=TransactionStatus.PENDING)
@@ -115,17 +122,25 @@ class Transaction(models.Model):
                 name="transaction_final_has_a_time",
             ),
             models.CheckConstraint(
-                condition=Q(from_wallet__isnull=True) | Q(to_wallet__isnull=True) | ~Q(from_wallet=F("to_wallet")),
+                condition=Q(from_wallet__isnull=True)
+                | Q(to_wallet__isnull=True)
+                | ~Q(from_wallet=F("to_wallet")),
                 name="transaction_has_two_ends",
             ),
-            models.CheckConstraint(condition=Q(status__in=TransactionStatus.values), name="transaction_status_known"),
-            models.CheckConstraint(condition=Q(type__in=TransactionType.values), name="transaction_type_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=TransactionStatus.values), name="transaction_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(type__in=TransactionType.values), name="transaction_type_known"
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["from_user", "created_at", "id"], name="transaction_by_sender"),
             models.Index(fields=["to_user", "created_at", "id"], name="transaction_by_receiver"),
             models.Index(
-                fields=["from_wallet"], condition=Q(status=TransactionStatus.PENDING), name="transaction_open_holds"
+                fields=["from_wallet"],
+                condition=Q(status=TransactionStatus.PENDING),
+                name="transaction_open_holds",
             ),
             models.Index(
                 fields=["refund_of"], condition=Q(refund_of__isnull=False), name="transaction_refunds_of"
@@ -142,7 +157,11 @@ class LedgerEntry(models.Model):
     id = models.BigAutoField(primary_key=True)
     transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="entries")
     account = models.ForeignKey(
-        LedgerAccount, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="entries"
+        LedgerAccount,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="entries",
     )
     wallet = models.ForeignKey(
         "wallet.Wallet", null=True, on_delete=models.PROTECT, db_index=False, related_name="entries"
@@ -158,20 +177,30 @@ class LedgerEntry(models.Model):
     class Meta:
         verbose_name_plural = "ledger entries"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["wallet", "wallet_version"], name="entry_wallet_version_is_unique"),
+            models.UniqueConstraint(
+                fields=["wallet", "wallet_version"], name="entry_wallet_version_is_unique"
+            ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="entry_amount_is_positive"),
-            models.CheckConstraint(condition=Q(direction__in=Direction.values), name="entry_direction_is_known"),
             models.CheckConstraint(
-                condition=Q(wallet__isnull=True, wallet_version__isnull=True, wallet_balance_after__isnull=True)
+                condition=Q(direction__in=Direction.values), name="entry_direction_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    wallet__isnull=True, wallet_version__isnull=True, wallet_balance_after__isnull=True
+                )
                 | Q(wallet__isnull=False, wallet_version__gte=1, wallet_balance_after__gte=0),
                 name="entry_wallet_facts_come_together",
             ),
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["wallet", "created_at", "id"], condition=Q(wallet__isnull=False), name="entry_wallet_history"
+                fields=["wallet", "created_at", "id"],
+                condition=Q(wallet__isnull=False),
+                name="entry_wallet_history",
             ),
-            models.Index(fields=["account", "id"], condition=Q(wallet__isnull=True), name="entry_account_history"),
+            models.Index(
+                fields=["account", "id"], condition=Q(wallet__isnull=True), name="entry_account_history"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -198,9 +227,13 @@ class LimitRule(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["tier", "currency", "effective_from"], name="limit_one_per_instant"),
+            models.UniqueConstraint(
+                fields=["tier", "currency", "effective_from"], name="limit_one_per_instant"
+            ),
             models.CheckConstraint(
-                condition=Q(effective_from__gte=F("saved_at") + models.Value("00:01:00", models.DurationField())),
+                condition=Q(
+                    effective_from__gte=F("saved_at") + models.Value("00:01:00", models.DurationField())
+                ),
                 name="limit_takes_effect_later",
             ),
         ]
@@ -213,7 +246,9 @@ class ParkedCredit(models.Model):
     """Money from outside that belongs to ``owner`` and waits in ``suspense`` until it may land."""
 
     id = UuidKey()
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="parked_credits")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="parked_credits"
+    )
     wallet = models.ForeignKey("wallet.Wallet", on_delete=models.PROTECT, related_name="parked_credits")
     parked_by = models.OneToOneField(Transaction, on_delete=models.PROTECT, related_name="parked_credit")
     released_by = models.OneToOneField(Transaction, null=True, on_delete=models.PROTECT, related_name="+")
@@ -235,7 +270,9 @@ class ParkedCredit(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["owner"], condition=Q(status=ParkedCreditStatus.PARKED), name="parked_of_owner"),
+            models.Index(
+                fields=["owner"], condition=Q(status=ParkedCreditStatus.PARKED), name="parked_of_owner"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -32,7 +32,9 @@ class Wallet(models.Model):
     balance = MoneyField(default=Decimal(0))
     held = MoneyField(default=Decimal(0))
     status = models.CharField(max_length=10, choices=WalletStatus, default=WalletStatus.ACTIVE)
-    version = models.BigIntegerField(default=0, help_text="Version of the last entry: 1, 2, 3 … without a gap")
+    version = models.BigIntegerField(
+        default=0, help_text="Version of the last entry: 1, 2, 3 … without a gap"
+    )
     last_entry_at = models.DateTimeField(null=True, help_text="Recorded time of the last entry")
     spent_today = MoneyField(default=Decimal(0))
     spent_this_month = MoneyField(default=Decimal(0))
@@ -41,17 +43,22 @@ class Wallet(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["owner", "kind", "currency"], name="wallet_one_of_a_kind_and_currency"),
+            models.UniqueConstraint(
+                fields=["owner", "kind", "currency"], name="wallet_one_of_a_kind_and_currency"
+            ),
             models.CheckConstraint(
                 condition=Q(balance__gte=0) & Q(held__gte=0) & Q(held__lte=F("balance")),
                 name="wallet_balance_covers_held",
             ),
             models.CheckConstraint(condition=Q(version__gte=0), name="wallet_version_counts_entries"),
             models.CheckConstraint(
-                condition=Q(spent_today__gte=0) & Q(spent_this_month__gte=0), name="wallet_spent_is_not_negative"
+                condition=Q(spent_today__gte=0) & Q(spent_this_month__gte=0),
+                name="wallet_spent_is_not_negative",
             ),
             models.CheckConstraint(condition=Q(kind__in=WalletKind.values), name="wallet_kind_is_known"),
-            models.CheckConstraint(condition=Q(status__in=WalletStatus.values), name="wallet_status_is_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=WalletStatus.values), name="wallet_status_is_known"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -16,7 +16,11 @@ def open_wallet(*, user: User, currency: str) -> Wallet:
     try:
         with transaction.atomic():
             wallet = Wallet.objects.create(owner=user, kind=WalletKind.MAIN, currency=currency)
-            publish(type="wallet.opened", user_id=user.pk, payload={"wallet_id": str(wallet.pk), "currency": currency})
+            publish(
+                type="wallet.opened",
+                user_id=user.pk,
+                payload={"wallet_id": str(wallet.pk), "currency": currency},
+            )
     except IntegrityError as error:
         raise WalletExists(f"You already have a {currency} wallet.") from error
     return wallet
@@ -24,18 +28,24 @@ def open_wallet(*, user: User, currency: str) -> Wallet:
 
 def ensure_cashback_wallet(*, user_id: object, currency: str) -> Wallet:
     """Return the user's cashback wallet in this currency, opening it at first use; safe under races."""
-    wallet, _created = Wallet.objects.get_or_create(owner_id=user_id, kind=WalletKind.CASHBACK, currency=currency)
+    wallet, _created = Wallet.objects.get_or_create(
+        owner_id=user_id, kind=WalletKind.CASHBACK, currency=currency
+    )
     return wallet
 
 
-def freeze_wallet(*, wallet_id: object, actor: User, reason: str, status: str = WalletStatus.FROZEN) -> Wallet:
+def freeze_wallet(
+    *, wallet_id: object, actor: User, reason: str, status: str = WalletStatus.FROZEN
+) -> Wallet:
     """Stop money at this wallet: ``frozen`` (in and out) or ``no_debit`` (out). Raises WalletStateConflict."""
     return _set_status(wallet_id=wallet_id, to=status, actor=actor, reason=reason, event="wallet.frozen")
 
 
 def unfreeze_wallet(*, wallet_id: object, actor: User, reason: str) -> Wallet:
     """Let money move again. Raises WalletStateConflict when the wallet is not stopped."""
-    return _set_status(wallet_id=wallet_id, to=WalletStatus.ACTIVE, actor=actor, reason=reason, event="wallet.unfrozen")
+    return _set_status(
+        wallet_id=wallet_id, to=WalletStatus.ACTIVE, actor=actor, reason=reason, event="wallet.unfrozen"
+    )
 
 
 @transaction.atomic

@@ -13,7 +13,9 @@ from wallet.models import Wallet
 def open_first_wallet(*, instance: Any, created: bool, using: str, raw: bool = False, **_kwargs: Any) -> None:
     """Open the main wallet of a user who was just created."""
     if created and not raw:
-        Wallet.objects.using(using).create(owner=instance, kind=WalletKind.MAIN, currency=settings.DEFAULT_CURRENCY)
+        Wallet.objects.using(using).create(
+            owner=instance, kind=WalletKind.MAIN, currency=settings.DEFAULT_CURRENCY
+        )
 
 
 def connect() -> None:

@@ -1,0 +1,2 @@
+DROP TRIGGER audit_is_append_only ON fintech_core_auditrecord;
+DROP FUNCTION audit_refuse_change();

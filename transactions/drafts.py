@@ -1,0 +1,159 @@
+"""Postings as data: frozen values that pure functions build and ``TransactionService`` carries out.
+
+A ``TransactionDraft`` says what shall move and between which accounts; an operation says what to do with it. Nothing
+here touches the database.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from fintech_core.ids import uuid7
+from transactions import chart
+from transactions.enums import Direction, TransactionStatus
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One side of a posting: an amount on an account, and on a wallet where the account is a control account."""
+
+    account: str
+    direction: Direction
+    amount: Decimal
+    currency: str
+    wallet_id: UUID | None = None
+
+
+def debit_wallet(wallet_id: UUID, amount: Decimal, currency: str, *, kind: str = "main") -> Leg:
+    """Take money out of a wallet."""
+    return Leg(chart.CONTROL_ACCOUNTS[kind], Direction.DEBIT, amount, currency, wallet_id)
+
+
+def credit_wallet(wallet_id: UUID, amount: Decimal, currency: str, *, kind: str = "main") -> Leg:
+    """Put money into a wallet."""
+    return Leg(chart.CONTROL_ACCOUNTS[kind], Direction.CREDIT, amount, currency, wallet_id)
+
+
+def debit_account(code: str, amount: Decimal, currency: str) -> Leg:
+    """Debit an account of the chart."""
+    return Leg(code, Direction.DEBIT, amount, currency)
+
+
+def credit_account(code: str, amount: Decimal, currency: str) -> Leg:
+    """Credit an account of the chart."""
+    return Leg(code, Direction.CREDIT, amount, currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The business document behind a movement; a document has at most one movement of a type."""
+
+    kind: str
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionDraft:
+    """One movement to be. Amounts are in major units of ``currency``; ``amount`` is without ``fee``.
+
+    ``legs`` is empty for a hold (its capture brings them). ``parkable`` credits come from outside and wait in
+    ``suspense`` when the wallet cannot take them. ``counts`` says whether tier limits count it against the sender;
+    ``caps`` whether the receiver's balance cap applies. ``guard`` is called once the wallets are locked and may
+    shrink the draft or drop it (None); it may lock rows that come after wallets in the lock order.
+    """
+
+    type: str
+    currency: str
+    amount: Decimal
+    legs: tuple[Leg, ...] = ()
+    fee: Decimal = ZERO
+    id: UUID = field(default_factory=uuid7)
+    reference: str = ""
+    from_wallet_id: UUID | None = None
+    to_wallet_id: UUID | None = None
+    from_user_id: UUID | None = None
+    to_user_id: UUID | None = None
+    initiated_by_id: UUID | None = None
+    description: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    source: Source | None = None
+    reverses_id: UUID | None = None
+    refund_of_id: UUID | None = None
+    expires_at: datetime | None = None
+    effective_at: datetime | None = None
+    parkable: bool = False
+    counts: bool = False
+    caps: bool = True
+    promised: bool = False
+    guard: "Guard | None" = None
+
+    @property
+    def total(self) -> Decimal:
+        """What leaves the sender: amount and fee."""
+        return self.amount + self.fee
+
+
+Guard = Callable[[TransactionDraft], TransactionDraft | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Move the money at once: the transaction is born completed."""
+
+    draft: TransactionDraft
+
+
+@dataclass(frozen=True, slots=True)
+class Authorize:
+    """Hold ``draft.total`` on ``from_wallet``: the transaction is born pending."""
+
+    draft: TransactionDraft
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Complete a pending transaction with these legs; ``amount`` + ``fee`` up to the hold, the rest is released."""
+
+    transaction_id: UUID
+    legs: tuple[Leg, ...]
+    amount: Decimal
+    fee: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """End a pending transaction without money moving; the hold and what it counted against limits are given back."""
+
+    transaction_id: UUID
+    failure_code: str
+    status: TransactionStatus = TransactionStatus.FAILED
+
+
+Operation = Post | Authorize | Capture | Void
+
+
+def funding_draft(
+    *,
+    wallet_id: UUID,
+    user_id: UUID,
+    amount: Decimal,
+    currency: str,
+    source_account: str,
+    source: Source | None,
+) -> TransactionDraft:
+    """Credit a main wallet from outside, for example ``gateway_clearing:paystack``; parks itself if it cannot land."""
+    return TransactionDraft(
+        type="funding",
+        currency=currency,
+        amount=amount,
+        legs=(debit_account(source_account, amount, currency), credit_wallet(wallet_id, amount, currency)),
+        to_wallet_id=wallet_id,
+        to_user_id=user_id,
+        source=source,
+        parkable=True,
+    )

@@ -1,0 +1,139 @@
+"""Limits of the tiers: dated data, read from memory, counted on the locked wallet row.
+
+Amounts are in major units. The business day and month are those of ``BUSINESS_TIME_ZONE``. A rule takes effect a
+minute after it is saved or later, so a process may remember the table for 30 seconds and still be exact.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from fintech_core import clock
+from fintech_core.money import format_amount
+from transactions.errors import KycRequired, LimitExceeded
+from transactions.models import LimitRule
+
+REMEMBERED_S = 30.0
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one tier may move in one currency; None means no limit."""
+
+    tier: int
+    currency: str
+    single: Decimal | None
+    daily: Decimal | None
+    monthly: Decimal | None
+    max_balance: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What left a wallet on the business day and in the business month of ``on``."""
+
+    today: Decimal
+    this_month: Decimal
+    on: date | None
+
+    def as_of(self, day: date) -> "Spent":
+        """Return the same figures on another day: what lies in an earlier day or month counts no more."""
+        if self.on == day:
+            return self
+        same_month = self.on is not None and (self.on.year, self.on.month) == (day.year, day.month)
+        return Spent(ZERO, self.this_month if same_month else ZERO, day)
+
+    def plus(self, amount: Decimal) -> "Spent":
+        """Count an amount."""
+        return Spent(self.today + amount, self.this_month + amount, self.on)
+
+    def minus(self, amount: Decimal, *, spent_on: date) -> "Spent":
+        """Give an amount back to the day and the month in which it was counted."""
+        if self.on is None:
+            return self
+        same_month = (spent_on.year, spent_on.month) == (self.on.year, self.on.month)
+        return Spent(
+            max(self.today - amount, ZERO) if spent_on == self.on else self.today,
+            max(self.this_month - amount, ZERO) if same_month else self.this_month,
+            self.on,
+        )
+
+
+NOTHING = Limits(0, "", ZERO, ZERO, ZERO, ZERO)
+
+
+class _Table:
+    """The rules in force, remembered for a short while by this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rules: list[LimitRule] = []
+        self._read_at = float("-inf")
+
+    def rules(self) -> list[LimitRule]:
+        with self._lock:
+            if time.monotonic() - self._read_at > REMEMBERED_S:
+                self._rules = list(LimitRule.objects.order_by("effective_from"))
+                self._read_at = time.monotonic()
+            return self._rules
+
+    def forget(self) -> None:
+        with self._lock:
+            self._read_at = float("-inf")
+
+
+_table = _Table()
+
+
+def forget() -> None:
+    """Read the table anew at the next question (for tests that change it)."""
+    _table.forget()
+
+
+def limits_for(*, tier: int, currency: str, at: datetime) -> Limits:
+    """Return the limits of a tier in a currency at an instant; without a rule nothing may move."""
+    found: LimitRule | None = None
+    for rule in _table.rules():
+        if rule.tier == tier and rule.currency == currency and rule.effective_from <= at:
+            found = rule
+    if found is None:
+        return Limits(tier, currency, ZERO, ZERO, ZERO, ZERO)
+    return Limits(tier, currency, found.single, found.daily, found.monthly, found.max_balance)
+
+
+def check_spend(limits: Limits, spent: Spent, amount: Decimal, at: datetime) -> None:
+    """Check an outgoing amount against the figures of the locked wallet.
+
+    Raises KycRequired for a tier that may not send at all, LimitExceeded with ``limit_name, limit, used, remaining,
+    resets_at, how_to_fix``.
+    """
+    if limits.tier == 0:
+        raise KycRequired(
+            "Verify your identity to send money.", how_to_fix="Submit your BVN or NIN: POST /users/me/kyc."
+        )
+    for name, limit, used, resets_at in (
+        ("single", limits.single, ZERO, None),
+        ("daily", limits.daily, spent.today, clock.next_day(at)),
+        ("monthly", limits.monthly, spent.this_month, clock.next_month(at)),
+    ):
+        if limit is not None and used + amount > limit:
+            raise LimitExceeded(
+                f"The {name} limit of tier {limits.tier} is {format_amount(limit, limits.currency)} {limits.currency}.",
+                limit_name=name,
+                limit=format_amount(limit, limits.currency),
+                used=format_amount(used, limits.currency),
+                remaining=format_amount(max(limit - used, ZERO), limits.currency),
+                currency=limits.currency,
+                resets_at=None if resets_at is None else resets_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                how_to_fix="Raise your tier, or send less."
+                if limits.tier < 3
+                else "Send less, or wait for the reset.",
+            )
+
+
+def over_cap(limits: Limits, balance_after: Decimal) -> bool:
+    """Say whether a balance would pass the tier's cap."""
+    return limits.max_balance is not None and balance_after > limits.max_balance

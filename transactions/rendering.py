@@ -1,0 +1,113 @@
+"""How a transaction looks to a client: one object, always with every field, told from the viewer's side."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from fintech_core import clock
+from fintech_core.idempotency import Answer
+from fintech_core.serializers import amount_text, instant
+from transactions.enums import TransactionStatus, TransactionType
+from transactions.models import Transaction
+from users.models import User
+
+POLL_AFTER = timedelta(seconds=5)
+RESOLVED_WITHIN = timedelta(hours=24)
+
+
+def render(transaction: Transaction, *, viewer_id: UUID) -> dict[str, Any]:
+    """Return the API's transaction object for one of its two sides; a receiver sees neither fee nor metadata."""
+    received = transaction.from_user_id != viewer_id and transaction.to_user_id == viewer_id
+    currency = transaction.currency
+    fee = transaction.fee * 0 if received else transaction.fee
+    pending = transaction.status == TransactionStatus.PENDING
+    mirror = getattr(transaction, "reversed_by", None)
+    return {
+        "id": str(transaction.pk),
+        "reference": transaction.reference,
+        "type": transaction.type,
+        "status": transaction.status,
+        "direction": direction_for(transaction, viewer_id),
+        "amount": amount_text(transaction.amount, currency),
+        "fee": amount_text(fee, currency),
+        "total": amount_text(transaction.amount + fee, currency),
+        "currency": currency,
+        "counterparty": {"name": counterparty_name(transaction, viewer_id)},
+        "description": transaction.description,
+        "metadata": {} if received else transaction.metadata,
+        "created_at": instant(transaction.created_at),
+        "completed_at": instant(transaction.completed_at),
+        "is_final": not pending,
+        "next_poll_at": instant(clock.now() + POLL_AFTER) if pending else None,
+        "resolve_by": instant(transaction.created_at + RESOLVED_WITHIN) if pending else None,
+        "failure": _failure(transaction),
+        "conversion": _conversion(transaction),
+        "reverses": None if transaction.reverses_id is None else str(transaction.reverses_id),
+        "reversed_by": None if mirror is None else str(mirror.pk),
+        "refunds": [str(refund.pk) for refund in transaction.refunds.all()],
+    }
+
+
+def answer(transaction_id: UUID) -> Answer:
+    """Answer a replayed request from the state of the transaction it made, as its initiator sees it."""
+    transaction = with_parties().get(pk=transaction_id)
+    viewer = transaction.initiated_by_id or transaction.from_user_id or transaction.to_user_id
+    body = render(transaction, viewer_id=viewer) if viewer else {}
+    pending = transaction.status == TransactionStatus.PENDING
+    return Answer(
+        202 if pending else 201, body, is_final=not pending, document=("transaction", transaction_id)
+    )
+
+
+def with_parties() -> Any:
+    """Return transactions with everything that rendering reads, in a fixed number of queries."""
+    return Transaction.objects.select_related("from_user", "to_user", "reversed_by").prefetch_related(
+        "refunds"
+    )
+
+
+def direction_for(transaction: Transaction, viewer_id: UUID) -> str:
+    """Say which way the money goes for this viewer: ``in``, ``out`` or ``self``."""
+    outgoing = transaction.from_user_id == viewer_id
+    incoming = transaction.to_user_id == viewer_id
+    if outgoing and incoming:
+        return "self"
+    return "out" if outgoing else "in"
+
+
+def counterparty_name(transaction: Transaction, viewer_id: UUID) -> str:
+    """Name the other side: a person masked, a business by what the movement was for."""
+    other = transaction.from_user if transaction.to_user_id == viewer_id else transaction.to_user
+    if other is not None and other.pk != viewer_id:
+        return masked_name(other)
+    if (
+        transaction.type in {TransactionType.FUNDING, TransactionType.BILL_PAYMENT}
+        and transaction.description
+    ):
+        return transaction.description
+    return str(transaction.get_type_display())
+
+
+def masked_name(user: User) -> str:
+    """Return a name that its owner's friends recognise and a stranger cannot look up: ``Chidi O.``"""
+    return f"{user.first_name} {user.last_name[:1]}.".strip()
+
+
+def _failure(transaction: Transaction) -> dict[str, str] | None:
+    if not transaction.failure_code:
+        return None
+    return {
+        "code": transaction.failure_code,
+        "detail": transaction.failure_code.replace("_", " ").capitalize() + ".",
+    }
+
+
+def _conversion(transaction: Transaction) -> dict[str, str] | None:
+    if transaction.converted_amount is None:
+        return None
+    amount = amount_text(transaction.converted_amount, transaction.converted_currency)
+    return {
+        "amount_to": amount,
+        "currency_to": transaction.converted_currency,
+        "rate": f"{transaction.conversion_rate:f}",
+    }

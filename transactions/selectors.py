@@ -1,0 +1,88 @@
+"""Reads of the ledger, always scoped by owner."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from fintech_core import clock
+from fintech_core.exceptions import NotFound
+from fintech_core.money import format_amount
+from fintech_core.serializers import instant
+from transactions import limits
+from transactions.limits import Spent
+from transactions.models import LedgerEntry, Transaction
+from transactions.rendering import with_parties
+from users.models import User
+from wallet.enums import WalletKind
+from wallet.models import Wallet
+
+
+def transactions_of(*, user: User) -> "QuerySet[Transaction]":
+    """Return every movement that the user sent or received."""
+    rows: QuerySet[Transaction] = with_parties().filter(Q(from_user=user) | Q(to_user=user))
+    return rows
+
+
+def get_transaction_for(*, user: User, transaction_id: UUID) -> Transaction:
+    """Return a movement that the user is a side of; raises NotFound for every other."""
+    found = transactions_of(user=user).filter(pk=transaction_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def get_transaction_for_staff(*, transaction_id: UUID) -> Transaction:
+    """Return any movement, for staff; raises NotFound."""
+    found: Transaction | None = with_parties().filter(pk=transaction_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def entries_of(*, transaction: Transaction) -> "QuerySet[LedgerEntry]":
+    """Return all entries of a movement, in booking order: they add up to zero."""
+    return transaction.entries.select_related("account", "wallet").order_by("id")
+
+
+def wallet_lines(*, user: User, currency: str) -> "QuerySet[LedgerEntry]":
+    """Return the lines of the user's main wallet in a currency, with the running balance."""
+    return LedgerEntry.objects.filter(
+        wallet__owner=user, wallet__kind=WalletKind.MAIN, wallet__currency=currency
+    ).select_related("transaction", "transaction__from_user", "transaction__to_user")
+
+
+def find_recipient(*, to: str) -> User | None:
+    """Find an active person by e-mail address, or by a phone number that was verified (E.164)."""
+    if "@" in to:
+        return User.objects.filter(email=to.strip().lower(), is_active=True).first()
+    return User.objects.filter(phone=to, phone_verified_at__isnull=False, is_active=True).first()
+
+
+def limits_of(*, user: User, at: datetime) -> dict[str, Any]:
+    """Return, per currency of the user's main wallets, each limit with what is used, left, and when it resets."""
+    wallets = Wallet.objects.filter(owner=user, kind=WalletKind.MAIN).order_by("currency")
+    return {wallet.currency: _limits_of_wallet(wallet, user.kyc_tier, at) for wallet in wallets}
+
+
+def _limits_of_wallet(wallet: Wallet, tier: int, at: datetime) -> dict[str, Any]:
+    allowed = limits.limits_for(tier=tier, currency=wallet.currency, at=at)
+    spent = Spent(wallet.spent_today, wallet.spent_this_month, wallet.spent_on).as_of(clock.business_day(at))
+    rows = (
+        ("single", allowed.single, limits.ZERO, None),
+        ("daily", allowed.daily, spent.today, clock.next_day(at)),
+        ("monthly", allowed.monthly, spent.this_month, clock.next_month(at)),
+        ("max_balance", allowed.max_balance, wallet.balance, None),
+    )
+    return {
+        name: {
+            "limit": None if limit is None else format_amount(limit, wallet.currency),
+            "used": format_amount(used, wallet.currency),
+            "remaining": None
+            if limit is None
+            else format_amount(max(limit - used, limits.ZERO), wallet.currency),
+            "resets_at": instant(resets_at),
+        }
+        for name, limit, used, resets_at in rows
+    }

@@ -1,0 +1,249 @@
+"""``TransactionService``: the one writer of transactions, entries and what a wallet holds.
+
+How a step runs, inside the caller's transaction: (1) lock the wallets of all its operations in one statement ordered
+by id, (2) decide on the rows just locked, (3) write everything in one statement. Lock order of the whole product:
+business document → wallets → campaign budgets. If the process dies before the caller's COMMIT nothing has happened;
+there is no state in between.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import IntegrityError
+
+from fintech_core import audit, crashpoints
+from fintech_core.audit import Actor
+from notifications.services import publish
+from transactions import switches
+from transactions.drafts import (
+    Authorize,
+    Capture,
+    Leg,
+    Operation,
+    Post,
+    Source,
+    TransactionDraft,
+    Void,
+    credit_wallet,
+    debit_wallet,
+    funding_draft,
+)
+from transactions.enums import Direction, TransactionStatus, TransactionType
+from transactions.errors import (
+    AlreadyReversed,
+    DuplicateReference,
+    NotReversible,
+    SameWallet,
+    TransactionNotPending,
+)
+from transactions.models import Transaction
+from transactions.rendering import with_parties
+from transactions.services import parking
+from transactions.services.locking import lock_wallets
+from transactions.services.steps import Step
+from transactions.services.writing import NotAllResolved, write
+from wallet.models import Wallet
+
+_DUPLICATES = {
+    "transaction_once_per_source": "This document was booked before.",
+    "transactions_transaction_reference_key": "This reference was used before.",
+}
+
+
+class TransactionService:
+    """Stateless; every method takes part in the caller's transaction and refuses to run without one."""
+
+    @staticmethod
+    def apply(operations: Sequence[Operation], *, now: datetime) -> list[Transaction | None]:
+        """Carry out several operations as one business step and return their transactions, in order.
+
+        A result is None where a guard dropped its draft. Raises the refusals of ``transactions.errors``; the
+        caller's transaction must then be rolled back or return to a savepoint.
+        """
+        audit.require_transaction("TransactionService")
+        if any(_money_out(operation) for operation in operations):
+            switches.require_money_out()
+        named = [
+            operation.transaction_id for operation in operations if isinstance(operation, (Capture, Void))
+        ]
+        wallets = lock_wallets(_wallet_ids(operations, named))
+        pending = {row.pk: row for row in Transaction.objects.filter(pk__in=named)} if named else {}
+        step = Step(wallets, pending, now)
+        ids = [step.carry_out(operation) for operation in operations]
+        if any(ids):
+            try:
+                write(step.batch, wallets)
+            except NotAllResolved as error:
+                raise TransactionNotPending("It was captured or voided before.") from error
+            except IntegrityError as error:
+                raise _duplicate(error) from error
+        crashpoints.reach("ledger.written")
+        rows = {row.pk: row for row in with_parties().filter(pk__in=[pk for pk in ids if pk])}
+        for parked in step.parked:
+            parking.record(parked, rows[parked.draft.id])
+        return [rows[pk] if pk else None for pk in ids]
+
+    @staticmethod
+    def post(draft: TransactionDraft, *, now: datetime) -> Transaction:
+        """Move money at once. Raises what ``apply`` raises."""
+        return _one(TransactionService.apply([Post(draft)], now=now))
+
+    @staticmethod
+    def authorize(draft: TransactionDraft, *, now: datetime) -> Transaction:
+        """Hold ``draft.total`` on the sender's wallet and return the pending transaction."""
+        return _one(TransactionService.apply([Authorize(draft)], now=now))
+
+    @staticmethod
+    def capture(
+        transaction: Transaction, *, legs: tuple[Leg, ...], amount: Decimal, fee: Decimal, now: datetime
+    ) -> Transaction:
+        """Complete a hold, once, with at most what was held; the rest is released. Works on frozen wallets."""
+        return _one(TransactionService.apply([Capture(transaction.pk, legs, amount, fee)], now=now))
+
+    @staticmethod
+    def void(transaction: Transaction, *, failure_code: str, now: datetime) -> Transaction:
+        """Release a hold, once. Works on frozen wallets: the promise is older."""
+        return _one(TransactionService.apply([Void(transaction.pk, failure_code)], now=now))
+
+    @staticmethod
+    def add_money(
+        *, wallet: Wallet, amount: Decimal, source_account: str, source: Source | None, now: datetime
+    ) -> Transaction:
+        """Credit a main wallet from outside; a credit that may not land is parked, never lost."""
+        draft = funding_draft(
+            wallet_id=wallet.pk, user_id=wallet.owner_id, amount=amount, currency=wallet.currency,
+            source_account=source_account, source=source,
+        )  # fmt: skip
+        return TransactionService.post(draft, now=now)
+
+    @staticmethod
+    def transfer_money(
+        *,
+        sender: Wallet,
+        recipient: Wallet,
+        amount: Decimal,
+        now: datetime,
+        description: str = "",
+        metadata: dict[str, object] | None = None,
+        reference: str = "",
+    ) -> Transaction:
+        """Move money between two people's wallets of one currency. Raises SameWallet and what ``apply`` raises."""
+        if sender.pk == recipient.pk:
+            raise SameWallet("Sender and recipient are the same wallet.")
+        currency = sender.currency
+        draft = TransactionDraft(
+            type=TransactionType.TRANSFER,
+            currency=currency,
+            amount=amount,
+            legs=(debit_wallet(sender.pk, amount, currency), credit_wallet(recipient.pk, amount, currency)),
+            reference=reference,
+            from_wallet_id=sender.pk,
+            to_wallet_id=recipient.pk,
+            from_user_id=sender.owner_id,
+            to_user_id=recipient.owner_id,
+            initiated_by_id=sender.owner_id,
+            description=description,
+            metadata=metadata or {},
+            counts=True,
+        )
+        return TransactionService.post(draft, now=now)
+
+    @staticmethod
+    def reverse(transaction: Transaction, *, actor: Actor | None, reason: str, now: datetime) -> Transaction:
+        """Book the mirror of a completed transaction, once.
+
+        Raises NotReversible, AlreadyReversed, InsufficientFunds when the money was spent meanwhile.
+        """
+        audit.require_transaction("TransactionService")
+        if transaction.status != TransactionStatus.COMPLETED or transaction.type == TransactionType.REVERSAL:
+            raise NotReversible(f"A {transaction.type} that is {transaction.status} cannot be reversed.")
+        if Transaction.objects.filter(reverses=transaction).exists():
+            raise AlreadyReversed("It was reversed before.")
+        try:
+            mirror = TransactionService.post(_mirror(transaction, actor), now=now)
+        except DuplicateReference as error:
+            raise AlreadyReversed("It was reversed before.") from error
+        audit.record(actor=actor, action="transaction.reversed", target=transaction, reason=reason)
+        for user_id in {transaction.from_user_id, transaction.to_user_id} - {None}:
+            publish(
+                type="transaction.reversed",
+                user_id=user_id,
+                payload={
+                    "transaction_id": str(transaction.pk),
+                    "reversal_id": str(mirror.pk),
+                    "reference": transaction.reference,
+                    "amount": f"{transaction.amount:f}",
+                    "currency": transaction.currency,
+                },
+            )
+        return mirror
+
+
+def _one(results: list[Transaction | None]) -> Transaction:
+    result = results[0]
+    if result is None:
+        raise DuplicateReference("The movement was dropped by its own guard.")
+    return result
+
+
+def _money_out(operation: Operation) -> bool:
+    """Say whether the operation sends a customer's money out by a new decision (older promises go on)."""
+    return isinstance(operation, (Post, Authorize)) and operation.draft.counts
+
+
+def _wallet_ids(operations: Sequence[Operation], named: list[UUID]) -> set[UUID]:
+    """Collect every wallet of every operation; a hold's wallet never changes, so it may be read before the lock."""
+    wanted: set[UUID] = set()
+    for operation in operations:
+        if isinstance(operation, (Post, Authorize)):
+            wanted.update(leg.wallet_id for leg in operation.draft.legs if leg.wallet_id)
+            if operation.draft.from_wallet_id:
+                wanted.add(operation.draft.from_wallet_id)
+        elif isinstance(operation, Capture):
+            wanted.update(leg.wallet_id for leg in operation.legs if leg.wallet_id)
+    if named:
+        held_on = Transaction.objects.filter(pk__in=named).values_list("from_wallet_id", flat=True)
+        wanted.update(wallet_id for wallet_id in held_on if wallet_id)
+    return wanted
+
+
+def _mirror(transaction: Transaction, actor: Actor | None) -> TransactionDraft:
+    entries = transaction.entries.select_related("account").order_by("id")
+    legs = tuple(
+        Leg(
+            entry.account.code,
+            Direction(entry.direction).opposite,
+            entry.amount,
+            entry.currency,
+            entry.wallet_id,
+        )
+        for entry in entries
+    )
+    return TransactionDraft(
+        type=TransactionType.REVERSAL,
+        currency=transaction.currency,
+        amount=transaction.amount + transaction.fee,
+        legs=legs,
+        from_wallet_id=transaction.to_wallet_id,
+        to_wallet_id=transaction.from_wallet_id,
+        from_user_id=transaction.to_user_id,
+        to_user_id=transaction.from_user_id,
+        initiated_by_id=actor.pk if actor is not None else None,
+        description=f"Reversal of {transaction.reference}",
+        reverses_id=transaction.pk,
+        caps=False,
+        promised=True,
+    )
+
+
+def _duplicate(error: IntegrityError) -> Exception:
+    """Tell a hit on a reference, a source or a second mirror; every other refusal of the database is a bug."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    name = (diagnosis.constraint_name or "") if diagnosis is not None else ""
+    if name in _DUPLICATES:
+        return DuplicateReference(_DUPLICATES[name])
+    if "reverses" in name:
+        return DuplicateReference("It was reversed before.")
+    return error

@@ -1,0 +1,77 @@
+"""Bringing parked credits home.
+
+Releasing is its own step per row: killed before COMMIT, nothing has happened; run twice, the row's lock and the
+unique source let one of them through.
+"""
+
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+
+from fintech_core import clock
+from transactions import chart
+from transactions.drafts import Source, TransactionDraft, credit_wallet, debit_account
+from transactions.enums import ParkedCreditStatus
+from transactions.errors import RecipientCannotReceive
+from transactions.models import ParkedCredit
+from transactions.services.ledger import TransactionService
+from transactions.services.parking import tell
+
+log = structlog.get_logger(__name__)
+
+SWEEP_LIMIT = 200
+
+
+def release_for(*, owner_id: UUID) -> int:
+    """Try to land every parked credit of a user, oldest first; return how many landed."""
+    rows = ParkedCredit.objects.filter(owner_id=owner_id, status=ParkedCreditStatus.PARKED).order_by(
+        "created_at"
+    )
+    return sum(release(parked_credit_id=pk) for pk in rows.values_list("pk", flat=True)[:SWEEP_LIMIT])
+
+
+def sweep() -> int:
+    """Try to land parked credits whose reason may be gone; return how many landed."""
+    rows = ParkedCredit.objects.filter(status=ParkedCreditStatus.PARKED).order_by("created_at")
+    return sum(release(parked_credit_id=pk) for pk in rows.values_list("pk", flat=True)[:SWEEP_LIMIT])
+
+
+def release(*, parked_credit_id: UUID) -> bool:
+    """Move one parked credit from ``suspense`` to its wallet; return False while the wallet still cannot take it."""
+    now = clock.now()
+    try:
+        with transaction.atomic():
+            row = (
+                ParkedCredit.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
+                .select_related("wallet")
+                .filter(pk=parked_credit_id, status=ParkedCreditStatus.PARKED)
+                .first()
+            )
+            if row is None:
+                return False
+            booked = TransactionService.post(_release_draft(row), now=now)
+            row.status, row.released_by, row.released_at = ParkedCreditStatus.RELEASED, booked, now
+            row.save(update_fields=["status", "released_by", "released_at"])
+            tell("credit.released", row)
+    except RecipientCannotReceive:
+        log.info("credit_still_parked", parked_credit_id=str(parked_credit_id))
+        return False
+    return True
+
+
+def _release_draft(row: ParkedCredit) -> TransactionDraft:
+    wallet = row.wallet
+    return TransactionDraft(
+        type=row.type,
+        currency=row.currency,
+        amount=row.amount,
+        legs=(
+            debit_account(chart.SUSPENSE, row.amount, row.currency),
+            credit_wallet(wallet.pk, row.amount, row.currency, kind=wallet.kind),
+        ),
+        to_wallet_id=wallet.pk,
+        to_user_id=row.owner_id,
+        description="Released credit",
+        source=Source("parked_credit", row.pk),
+    )

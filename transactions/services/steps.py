@@ -1,0 +1,265 @@
+"""A business step: several operations decided one after another on wallets that are locked once.
+
+``Step`` is pure bookkeeping over working copies; it reads nothing and writes nothing. What it decides is stored by
+one statement (``writing``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from fintech_core import clock
+from fintech_core.ids import new_reference
+from fintech_core.money import format_amount
+from transactions import chart, limits
+from transactions.accounts import account_id
+from transactions.drafts import (
+    Authorize,
+    Capture,
+    Leg,
+    Operation,
+    Post,
+    TransactionDraft,
+    Void,
+    credit_account,
+)
+from transactions.enums import Direction, TransactionStatus
+from transactions.errors import (
+    CaptureExceedsHold,
+    ChartViolation,
+    InsufficientFunds,
+    RecipientCannotReceive,
+    TransactionNotPending,
+    WalletFrozen,
+)
+from transactions.models import Transaction
+from transactions.services.locking import LockedWallet
+from transactions.services.writing import Batch, EntryRow, Resolution
+from wallet.enums import WalletKind, WalletStatus
+
+ZERO = Decimal(0)
+MAX_BALANCE = Decimal(10) ** 15
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A credit that could not land: its draft now credits ``suspense``."""
+
+    draft: TransactionDraft
+    wallet_id: UUID
+    reason: str
+
+
+@dataclass(slots=True)
+class Step:
+    """Decides operations against locked wallets and pending transactions re-read under those locks."""
+
+    wallets: Mapping[UUID, LockedWallet]
+    pending: Mapping[UUID, Transaction]
+    now: datetime
+    batch: Batch = field(default_factory=Batch)
+    parked: list[Parked] = field(default_factory=list)
+
+    def carry_out(self, operation: Operation) -> UUID | None:
+        """Decide one operation; return its transaction's id, or None where a guard dropped it."""
+        if isinstance(operation, Post):
+            return self._post(operation.draft)
+        if isinstance(operation, Authorize):
+            return self._authorize(operation.draft)
+        if isinstance(operation, Capture):
+            return self._capture(operation)
+        return self._void(operation)
+
+    def _post(self, draft: TransactionDraft) -> UUID | None:
+        guarded = draft.guard(draft) if draft.guard is not None else draft
+        if guarded is None:
+            return None
+        final = self._landing(guarded)
+        if final.counts and final.from_wallet_id is not None:
+            self._count(self.wallets[final.from_wallet_id], final.amount)
+        self._enter(final.id, final.type, final.legs, final)
+        self._add_transaction(final, TransactionStatus.COMPLETED, hold_amount=None)
+        return final.id
+
+    def _authorize(self, draft: TransactionDraft) -> UUID:
+        if draft.from_wallet_id is None:
+            raise ChartViolation("a hold needs the wallet it holds money on")
+        wallet = self.wallets[draft.from_wallet_id]
+        self._may_send(wallet)
+        self._has_available(wallet, draft.total)
+        if draft.counts:
+            self._count(wallet, draft.amount)
+        wallet.held += draft.total
+        self._add_transaction(draft, TransactionStatus.PENDING, hold_amount=draft.total)
+        return draft.id
+
+    def _capture(self, operation: Capture) -> UUID:
+        held = self._open_hold(operation.transaction_id)
+        hold_amount = held.hold_amount or ZERO
+        total = operation.amount + operation.fee
+        if total > hold_amount:
+            raise CaptureExceedsHold(f"{total} is more than the {hold_amount} that were held.")
+        wallet = self._release(held, given_back=held.amount - operation.amount)
+        self._enter(held.pk, held.type, operation.legs, None)
+        if wallet.held > wallet.balance:
+            raise ChartViolation("a capture may take no more than its own hold")
+        self.batch.resolutions.append(
+            Resolution(held.pk, TransactionStatus.COMPLETED, operation.amount, operation.fee, "")
+        )
+        return held.pk
+
+    def _void(self, operation: Void) -> UUID:
+        held = self._open_hold(operation.transaction_id)
+        self._release(held, given_back=held.amount)
+        self.batch.resolutions.append(
+            Resolution(held.pk, operation.status, held.amount, held.fee, operation.failure_code)
+        )
+        return held.pk
+
+    def _open_hold(self, transaction_id: UUID) -> Transaction:
+        """Return the pending transaction as it was re-read under its wallet's lock, once per step."""
+        held = self.pending.get(transaction_id)
+        resolved_here = any(row.transaction_id == transaction_id for row in self.batch.resolutions)
+        if held is None or held.status != TransactionStatus.PENDING or resolved_here:
+            raise TransactionNotPending("It was captured or voided before.")
+        return held
+
+    def _release(self, held: Transaction, *, given_back: Decimal) -> LockedWallet:
+        """Give a hold back to its wallet, and to the limits what it counted and will not be used."""
+        if held.from_wallet_id is None or held.hold_amount is None:
+            raise ChartViolation("a pending transaction holds money on a wallet")
+        wallet = self.wallets[held.from_wallet_id]
+        wallet.held -= held.hold_amount
+        if given_back > ZERO:
+            spent = wallet.spent.as_of(clock.business_day(self.now))
+            wallet.spent = spent.minus(given_back, spent_on=clock.business_day(held.created_at))
+        return wallet
+
+    def _landing(self, draft: TransactionDraft) -> TransactionDraft:
+        """Check every wallet the draft touches; a parkable credit that may not land goes to ``suspense``."""
+        for leg in draft.legs:
+            if leg.wallet_id is None:
+                continue
+            wallet = self.wallets[leg.wallet_id]
+            if leg.direction == Direction.DEBIT:
+                if not draft.promised:
+                    self._may_send(wallet)
+                self._has_available(wallet, leg.amount)
+            elif reason := self._why_not_receive(wallet, draft, leg.amount):
+                if not draft.parkable:
+                    raise RecipientCannotReceive("The recipient cannot receive this now.")
+                return self._park(draft, leg, reason)
+        return draft
+
+    def _park(self, draft: TransactionDraft, credit: Leg, reason: str) -> TransactionDraft:
+        legs = tuple(
+            credit_account(chart.SUSPENSE, leg.amount, leg.currency) if leg is credit else leg
+            for leg in draft.legs
+        )
+        final = replace(draft, legs=legs, to_wallet_id=None)
+        if credit.wallet_id is None:
+            raise ChartViolation("only a wallet's credit can be parked")
+        self.parked.append(Parked(final, credit.wallet_id, reason))
+        return final
+
+    @staticmethod
+    def _may_send(wallet: LockedWallet) -> None:
+        if wallet.status != WalletStatus.ACTIVE:
+            raise WalletFrozen(
+                "Money cannot leave this wallet now. Contact support.", wallet_status=wallet.status
+            )
+
+    @staticmethod
+    def _has_available(wallet: LockedWallet, amount: Decimal) -> None:
+        if amount > wallet.available:
+            raise InsufficientFunds(
+                f"{format_amount(wallet.available, wallet.currency)} {wallet.currency} is available.",
+                available=format_amount(wallet.available, wallet.currency),
+                required=format_amount(amount, wallet.currency),
+                currency=wallet.currency,
+            )
+
+    def _why_not_receive(self, wallet: LockedWallet, draft: TransactionDraft, amount: Decimal) -> str | None:
+        if wallet.status in {WalletStatus.FROZEN, WalletStatus.CLOSED}:
+            return f"wallet_{wallet.status}"
+        if wallet.balance + amount >= MAX_BALANCE:
+            return "balance_cap"
+        if draft.caps and wallet.kind == WalletKind.MAIN:
+            allowed = limits.limits_for(tier=wallet.tier, currency=wallet.currency, at=self.now)
+            if limits.over_cap(allowed, wallet.balance + amount):
+                return "balance_cap"
+        return None
+
+    def _count(self, wallet: LockedWallet, amount: Decimal) -> None:
+        """Check and count an outgoing amount on the locked row."""
+        spent = wallet.spent.as_of(clock.business_day(self.now))
+        allowed = limits.limits_for(tier=wallet.tier, currency=wallet.currency, at=self.now)
+        limits.check_spend(allowed, spent, amount, self.now)
+        wallet.spent = spent.plus(amount)
+
+    def _enter(
+        self, transaction_id: UUID, kind: str, legs: tuple[Leg, ...], draft: TransactionDraft | None
+    ) -> None:
+        """Turn legs into entries, moving the working copies of the wallets along."""
+        _check_legs(kind, legs)
+        effective_at = draft.effective_at if draft is not None else None
+        for leg in legs:
+            balance: Decimal | None = None
+            version: int | None = None
+            if leg.wallet_id is not None:
+                wallet = self.wallets[leg.wallet_id]
+                wallet.balance += leg.amount if leg.direction == Direction.CREDIT else -leg.amount
+                if wallet.balance < ZERO:
+                    raise InsufficientFunds
+                wallet.version += 1
+                wallet.entries += 1
+                balance, version = wallet.balance, wallet.version
+            self.batch.entries.append(
+                EntryRow(
+                    transaction_id, account_id(leg.account, leg.currency), leg.wallet_id, str(leg.direction),
+                    leg.amount, leg.currency, balance, version, effective_at,
+                )
+            )  # fmt: skip
+
+    def _add_transaction(self, draft: TransactionDraft, status: str, *, hold_amount: Decimal | None) -> None:
+        self.batch.transactions.append(
+            {
+                "id": draft.id,
+                "reference": draft.reference or new_reference("TRX"),
+                "type": str(draft.type),
+                "status": str(status),
+                "currency": draft.currency,
+                "amount": draft.amount,
+                "fee": draft.fee,
+                "hold_amount": hold_amount,
+                "expires_at": draft.expires_at,
+                "from_wallet_id": draft.from_wallet_id,
+                "to_wallet_id": draft.to_wallet_id,
+                "from_user_id": draft.from_user_id,
+                "to_user_id": draft.to_user_id,
+                "initiated_by_id": draft.initiated_by_id,
+                "description": draft.description,
+                "metadata": dict(draft.metadata),
+                "reverses_id": draft.reverses_id,
+                "refund_of_id": draft.refund_of_id,
+                "source_kind": draft.source.kind if draft.source else "",
+                "source_id": draft.source.id if draft.source else None,
+                "effective_at": draft.effective_at,
+            }
+        )
+
+
+def _check_legs(kind: str, legs: tuple[Leg, ...]) -> None:
+    """Hold a posting to the chart before the database does: two sides or more, allowed accounts, sums of zero."""
+    sums: dict[str, Decimal] = {}
+    for leg in legs:
+        if leg.amount <= ZERO:
+            raise ChartViolation(f"{kind}: a leg of {leg.amount} on {leg.account}")
+        if not chart.allows(kind, leg.account, leg.direction):
+            raise ChartViolation(f"{kind} may not {leg.direction} {leg.account}")
+        signed = leg.amount if leg.direction == Direction.DEBIT else -leg.amount
+        sums[leg.currency] = sums.get(leg.currency, ZERO) + signed
+    if len(legs) < 2 or any(sums.values()):
+        raise ChartViolation(f"{kind}: the legs do not balance: {sums}")
