@@ -165,6 +165,8 @@ def processes(port: int, sandbox_port: int) -> list[Process]:
         "SANDBOX_PAYSTACK_WEBHOOK_URL": f"{web}/{WEBHOOKS}/paystack",
         "SANDBOX_VTPASS_WEBHOOK_URL": f"{web}/{WEBHOOKS}/vtpass/{settings.VTPASS_WEBHOOK_TOKEN}",
     }
+    # Beat rings every few seconds: told line by line, that would hide everything else.
+    quiet = {"LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING")}
     vendor_queues = sorted({route["queue"] for route in settings.CELERY_TASK_ROUTES.values()})
 
     def part(name: str, argv: list[str], ready: Callable[[], bool] | None = None, **more: str) -> Process:
@@ -179,9 +181,14 @@ def processes(port: int, sandbox_port: int) -> list[Process]:
                 pool="prefork",
                 concurrency=DEFAULT_CONCURRENCY,
             ),
+            **quiet,
         ),
         *(
-            part(queue, programs.worker(queue, [queue], pool="threads", concurrency=VENDOR_CONCURRENCY))
+            part(
+                queue,
+                programs.worker(queue, [queue], pool="threads", concurrency=VENDOR_CONCURRENCY),
+                **quiet,
+            )
             for queue in vendor_queues
         ),
     ]
@@ -199,7 +206,7 @@ def processes(port: int, sandbox_port: int) -> list[Process]:
             programs.web(port, workers=WEB_WORKERS, threads=WEB_THREADS),
             ready=partial(programs.answers, f"{web}/readyz"),
         ),
-        part("beat", programs.beat(), ready=partial(workers_answer, nodes)),
+        part("beat", programs.beat(), ready=partial(workers_answer, nodes), **quiet),
     ]
 
 

@@ -1,0 +1,30 @@
+"""Fixtures of the flow tests: one stack for a whole run, people of its own for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import grounds
+from tests.databases import Databases
+from tests.stack import Stack
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the flows in one process: they share a stack."""
+    for item in items:
+        if "flows" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("flows"))
+
+
+@pytest.fixture(scope="session")
+def stack(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The running system. Never reset: each test makes its own people."""
+    with Stack.start(grounds.shared(databases), tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def books(stack: Stack) -> Iterator[None]:
+    """Prove the ledger after each module."""
+    yield
+    stack.verify_ledger()
