@@ -1,5 +1,6 @@
 """How a transaction looks to a client: one object, always with every field, told from the viewer's side."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,13 +16,33 @@ POLL_AFTER = timedelta(seconds=5)
 RESOLVED_WITHIN = timedelta(hours=24)
 
 
-def render(transaction: Transaction, *, viewer_id: UUID) -> dict[str, Any]:
-    """Return the API's transaction object for one of its two sides; a receiver sees neither fee nor metadata."""
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The later movements that undo this one, in part or whole."""
+
+    reversed_by: UUID | None = None
+    refunds: tuple[UUID, ...] = ()
+
+    @classmethod
+    def of(cls, transaction: Transaction) -> "Links":
+        """Read the links of a stored movement (prefetched by ``with_parties``)."""
+        mirror = getattr(transaction, "reversed_by", None)
+        return cls(None if mirror is None else mirror.pk, tuple(row.pk for row in transaction.refunds.all()))
+
+
+NEWLY_MADE = Links()
+
+
+def render(transaction: Transaction, *, viewer_id: UUID, links: Links | None = None) -> dict[str, Any]:
+    """Return the API's transaction object for one of its two sides; a receiver sees neither fee nor metadata.
+
+    A movement that was made in this very transaction has no links yet: pass ``NEWLY_MADE``.
+    """
+    links = links or Links.of(transaction)
     received = transaction.from_user_id != viewer_id and transaction.to_user_id == viewer_id
     currency = transaction.currency
     fee = transaction.fee * 0 if received else transaction.fee
     pending = transaction.status == TransactionStatus.PENDING
-    mirror = getattr(transaction, "reversed_by", None)
     return {
         "id": str(transaction.pk),
         "reference": transaction.reference,
@@ -43,8 +64,8 @@ def render(transaction: Transaction, *, viewer_id: UUID) -> dict[str, Any]:
         "failure": _failure(transaction),
         "conversion": _conversion(transaction),
         "reverses": None if transaction.reverses_id is None else str(transaction.reverses_id),
-        "reversed_by": None if mirror is None else str(mirror.pk),
-        "refunds": [str(refund.pk) for refund in transaction.refunds.all()],
+        "reversed_by": None if links.reversed_by is None else str(links.reversed_by),
+        "refunds": [str(refund) for refund in links.refunds],
     }
 
 

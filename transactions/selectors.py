@@ -43,7 +43,7 @@ def get_transaction_for_staff(*, transaction_id: UUID) -> Transaction:
 
 def entries_of(*, transaction: Transaction) -> "QuerySet[LedgerEntry]":
     """Return all entries of a movement, in booking order: they add up to zero."""
-    return transaction.entries.select_related("account", "wallet").order_by("id")
+    return transaction.entries.select_related("account", "wallet__owner").order_by("id")
 
 
 def wallet_lines(*, user: User, currency: str) -> "QuerySet[LedgerEntry]":

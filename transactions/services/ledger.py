@@ -39,11 +39,10 @@ from transactions.errors import (
     TransactionNotPending,
 )
 from transactions.models import Transaction
-from transactions.rendering import with_parties
 from transactions.services import parking
 from transactions.services.locking import lock_wallets
 from transactions.services.steps import Step
-from transactions.services.writing import NotAllResolved, write
+from transactions.services.writing import NotAllResolved, as_written, write
 from wallet.models import Wallet
 
 _DUPLICATES = {
@@ -72,15 +71,16 @@ class TransactionService:
         pending = {row.pk: row for row in Transaction.objects.filter(pk__in=named)} if named else {}
         step = Step(wallets, pending, now)
         ids = [step.carry_out(operation) for operation in operations]
+        moment = now
         if any(ids):
             try:
-                write(step.batch, wallets)
+                moment = write(step.batch, wallets)
             except NotAllResolved as error:
                 raise TransactionNotPending("It was captured or voided before.") from error
             except IntegrityError as error:
                 raise _duplicate(error) from error
         crashpoints.reach("ledger.written")
-        rows = {row.pk: row for row in with_parties().filter(pk__in=[pk for pk in ids if pk])}
+        rows = as_written(step.batch, pending, moment)
         for parked in step.parked:
             parking.record(parked, rows[parked.draft.id])
         return [rows[pk] if pk else None for pk in ids]

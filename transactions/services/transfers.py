@@ -62,6 +62,7 @@ def send_money(
         description=description,
         metadata=dict(metadata or {}),
     )
+    sent.from_user, sent.to_user = sender, recipient
     _tell_both(sent, sender, recipient)
     return sent
 

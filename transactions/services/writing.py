@@ -17,6 +17,8 @@ import psycopg
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
+from transactions.enums import TransactionStatus
+from transactions.models import Transaction
 from transactions.services.locking import LockedWallet
 
 _NEW_TRANSACTIONS = """
@@ -93,11 +95,15 @@ _MOMENT = (
 # complete relies on it. A wallet lock gives one.
 TAKE_TRANSACTION_ID = "SELECT pg_current_xact_id()"
 
-POST = f"{_MOMENT}{_NEW_TRANSACTIONS},{_WALLETS},{_ENTRIES.format(only_resolved='')} SELECT at, 0 FROM moment"
-STEP = (
-    f"{_MOMENT}{_NEW_TRANSACTIONS},{_RESOLVED},{_WALLETS},{_ENTRIES.format(only_resolved=_ONLY_RESOLVED)} "
-    "SELECT at, (SELECT count(*) FROM resolved) FROM moment"
+_ONLY_POSTED_ENTRIES = _ENTRIES.replace("{only_resolved}", "")
+_ALL_ENTRIES = _ENTRIES.replace("{only_resolved}", _ONLY_RESOLVED)
+POST = "".join(
+    (_MOMENT, _NEW_TRANSACTIONS, ",", _WALLETS, ",", _ONLY_POSTED_ENTRIES, " SELECT at, 0 FROM moment")
 )
+STEP = "".join(
+    (_MOMENT, _NEW_TRANSACTIONS, ",", _RESOLVED, ",", _WALLETS, ",", _ALL_ENTRIES,
+     " SELECT at, (SELECT count(*) FROM resolved) FROM moment")
+)  # fmt: skip
 
 TRANSACTION_COLUMNS = (
     "id", "reference", "type", "status", "currency", "amount", "fee", "hold_amount", "expires_at", "from_wallet_id",
@@ -164,6 +170,24 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
         raise NotAllResolved
     moment: datetime = row[0]
     return moment
+
+
+def as_written(
+    batch: Batch, pending: Mapping[UUID, Transaction], moment: datetime
+) -> dict[UUID, Transaction]:
+    """Return the transactions as the statement stored them at ``moment``, without reading them back."""
+    rows: dict[UUID, Transaction] = {}
+    for facts in batch.transactions:
+        completed_at = moment if facts["status"] == TransactionStatus.COMPLETED else None
+        row = Transaction(**facts, created_at=moment, completed_at=completed_at)
+        row._state.adding, row._state.db = False, connection.alias
+        rows[row.pk] = row
+    for resolution in batch.resolutions:
+        row = pending[resolution.transaction_id]
+        row.status, row.amount, row.fee = str(resolution.status), resolution.amount, resolution.fee
+        row.failure_code, row.completed_at = resolution.failure_code, moment
+        rows[row.pk] = row
+    return rows
 
 
 def _transactions(batch: Batch) -> dict[str, list[Any]]:

@@ -1,0 +1,256 @@
+"""Shapes of the ledger's routes."""
+
+import re
+from typing import Any
+
+import phonenumbers
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from rest_framework import serializers
+
+from fintech_core.serializers import (
+    AmountField,
+    CurrencyField,
+    MoneyRequest,
+    PinField,
+    QueryParameters,
+    Request,
+    Text,
+    amount_text,
+    instant,
+)
+from transactions.enums import Direction, TransactionStatus, TransactionType
+from transactions.models import LedgerEntry, Transaction
+from transactions.rendering import counterparty_name, masked_name
+
+MAX_METADATA_KEYS = 20
+MAX_METADATA_TEXT = 500
+_METADATA_KEY = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+
+
+class RecipientField(Text):
+    """An e-mail address, or a phone number that is brought to E.164."""
+
+    default_error_messages = {"invalid_recipient": "Send an e-mail address or a phone number."}
+
+    def to_internal_value(self, data: Any) -> str:
+        """Read a recipient; raises ValidationError."""
+        text = super().to_internal_value(data)
+        if "@" in text:
+            return text.lower()
+        try:
+            number = phonenumbers.parse(text, settings.PHONENUMBER_DEFAULT_REGION)
+        except phonenumbers.NumberParseException:
+            self.fail("invalid_recipient")
+        if not phonenumbers.is_valid_number(number):
+            self.fail("invalid_recipient")
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class MetadataField(serializers.DictField):
+    """Up to 20 keys of the client's own, each with a short text."""
+
+    child = Text(max_length=MAX_METADATA_TEXT, allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        """Read metadata; raises ValidationError on too many or unusual keys."""
+        values: dict[str, str] = super().to_internal_value(data)
+        if len(values) > MAX_METADATA_KEYS:
+            raise serializers.ValidationError(f"Send at most {MAX_METADATA_KEYS} keys.", code="too_many_keys")
+        if any(_METADATA_KEY.fullmatch(key) is None for key in values):
+            raise serializers.ValidationError(
+                "A key has 1 to 40 letters, digits, _ . or -.", code="invalid_key"
+            )
+        return values
+
+
+class TransferRequest(MoneyRequest):
+    """Money to another person."""
+
+    to = RecipientField(max_length=254)
+    description = Text(max_length=200, default="", allow_blank=True)
+    metadata = MetadataField(default=dict)
+    pin = PinField()
+
+
+class RecipientLookupRequest(Request):
+    """Whom a sender wants to send to."""
+
+    to = RecipientField(max_length=254)
+
+
+class RecipientLookupResponse(serializers.Serializer[Any]):
+    """What a sender may know before sending."""
+
+    name = serializers.CharField()
+    verified = serializers.BooleanField()
+
+
+class ReverseTransactionRequest(Request):
+    """Why staff undo a movement."""
+
+    reason = Text(min_length=3, max_length=500)
+
+
+class CounterpartyResponse(serializers.Serializer[Any]):
+    """The other side, masked."""
+
+    name = serializers.CharField()
+
+
+class FailureResponse(serializers.Serializer[Any]):
+    """Why something did not happen."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ConversionResponse(serializers.Serializer[Any]):
+    """The other currency's side of a conversion."""
+
+    amount_to = serializers.CharField()
+    currency_to = serializers.CharField()
+    rate = serializers.CharField()
+
+
+class TransactionResponse(serializers.Serializer[Any]):
+    """A movement, told from the viewer's side (``transactions.rendering`` writes it)."""
+
+    id = serializers.UUIDField()
+    reference = serializers.CharField()
+    type = serializers.ChoiceField(choices=TransactionType.choices)
+    status = serializers.ChoiceField(choices=TransactionStatus.choices)
+    direction = serializers.ChoiceField(choices=["in", "out", "self"])
+    amount = serializers.CharField()
+    fee = serializers.CharField()
+    total = serializers.CharField()
+    currency = serializers.CharField()
+    counterparty = CounterpartyResponse()
+    description = serializers.CharField()
+    metadata = serializers.DictField(child=serializers.CharField())
+    created_at = serializers.DateTimeField()
+    completed_at = serializers.DateTimeField(allow_null=True)
+    is_final = serializers.BooleanField()
+    next_poll_at = serializers.DateTimeField(allow_null=True)
+    resolve_by = serializers.DateTimeField(allow_null=True)
+    failure = FailureResponse(allow_null=True)
+    conversion = ConversionResponse(allow_null=True)
+    reverses = serializers.UUIDField(allow_null=True)
+    reversed_by = serializers.UUIDField(allow_null=True)
+    refunds = serializers.ListField(child=serializers.UUIDField())
+
+
+class EntryResponse(serializers.Serializer[LedgerEntry]):
+    """One line of a movement; another person's account is masked and its balance hidden."""
+
+    account = serializers.CharField()
+    direction = serializers.ChoiceField(choices=Direction.choices)
+    amount = serializers.CharField()
+    currency = serializers.CharField()
+    balance_after = serializers.CharField(allow_null=True)
+
+    def to_representation(self, instance: LedgerEntry) -> dict[str, Any]:
+        """Write an entry as the viewer in the context may see it."""
+        wallet = instance.wallet
+        own = wallet is not None and wallet.owner_id == self.context["viewer_id"]
+        account = instance.account.code
+        if wallet is not None:
+            account = f"wallet:{wallet.kind}" if own else f"wallet:{masked_name(wallet.owner)}"
+        after = instance.wallet_balance_after if own else None
+        return {
+            "account": account,
+            "direction": instance.direction,
+            "amount": amount_text(instance.amount, instance.currency),
+            "currency": instance.currency,
+            "balance_after": None if after is None else amount_text(after, instance.currency),
+        }
+
+
+class WalletLineResponse(serializers.Serializer[LedgerEntry]):
+    """One line of a wallet's history with the running balance."""
+
+    transaction_id = serializers.UUIDField()
+    reference = serializers.CharField()
+    type = serializers.ChoiceField(choices=TransactionType.choices)
+    direction = serializers.ChoiceField(choices=["in", "out"])
+    amount = serializers.CharField()
+    currency = serializers.CharField()
+    balance_after = serializers.CharField()
+    counterparty = CounterpartyResponse()
+    description = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+    def to_representation(self, instance: LedgerEntry) -> dict[str, Any]:
+        """Write a line as its owner sees it."""
+        booked = instance.transaction
+        balance = instance.wallet_balance_after
+        return {
+            "transaction_id": str(booked.pk),
+            "reference": booked.reference,
+            "type": booked.type,
+            "direction": "in" if instance.direction == Direction.CREDIT else "out",
+            "amount": amount_text(instance.amount, instance.currency),
+            "currency": instance.currency,
+            "balance_after": None if balance is None else amount_text(balance, instance.currency),
+            "counterparty": {"name": counterparty_name(booked, self.context["viewer_id"])},
+            "description": booked.description,
+            "created_at": instant(instance.created_at),
+        }
+
+
+_NULLABLE_AMOUNT = {"type": ["string", "null"], "example": "50000.00"}
+_LIMIT = {
+    "type": "object",
+    "properties": {
+        "limit": _NULLABLE_AMOUNT,
+        "used": {"type": "string"},
+        "remaining": _NULLABLE_AMOUNT,
+        "resets_at": {"type": ["string", "null"], "format": "date-time"},
+    },
+    "required": ["limit", "used", "remaining", "resets_at"],
+}
+_LIMIT_NAMES = ("single", "daily", "monthly", "max_balance")
+# Limits per currency code; null means that there is no limit.
+LIMITS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "properties": dict.fromkeys(_LIMIT_NAMES, _LIMIT),
+        "required": list(_LIMIT_NAMES),
+    },
+}
+
+
+class HistoryQuery(QueryParameters):
+    """Which wallet's lines are asked for."""
+
+    currency = CurrencyField(default=lambda: settings.DEFAULT_CURRENCY)
+
+
+class TransactionQuery(QueryParameters):
+    """Filters of a list of movements."""
+
+    status = serializers.ChoiceField(choices=TransactionStatus.choices, required=False)
+    type = serializers.ChoiceField(choices=TransactionType.choices, required=False)
+    currency = CurrencyField(required=False)
+    created_after = serializers.DateTimeField(required=False)
+    created_before = serializers.DateTimeField(required=False)
+    amount_min = AmountField(required=False)
+    amount_max = AmountField(required=False)
+    reference = Text(max_length=64, required=False)
+    search = Text(max_length=100, required=False)
+
+
+def filtered(rows: "QuerySet[Transaction]", query: dict[str, Any]) -> "QuerySet[Transaction]":
+    """Narrow a list of movements by validated filters."""
+    exact = {name: query[name] for name in ("status", "type", "currency", "reference") if name in query}
+    rows = rows.filter(**exact)
+    bounds = {"created_after": "created_at__gte", "created_before": "created_at__lt"}
+    bounds |= {"amount_min": "amount__gte", "amount_max": "amount__lte"}
+    rows = rows.filter(**{bounds[name]: query[name] for name in bounds if name in query})
+    if text := query.get("search"):
+        rows = rows.filter(Q(description__icontains=text) | Q(reference__iexact=text))
+    return rows
+
+
+FILTERS = frozenset(TransactionQuery().fields)

@@ -1,0 +1,21 @@
+"""Jobs of the ledger; each makes one domain call and takes ids only."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from fintech_core.jobs import run_record
+from transactions.services import releasing
+
+
+@shared_task(name="transactions.release_parked_credits")
+def release_parked_credits(owner_id: str) -> None:
+    """Land what is parked for a user whose tier or wallet has changed."""
+    releasing.release_for(owner_id=UUID(owner_id))
+
+
+@shared_task(name="transactions.sweep_parked_credits")
+def sweep_parked_credits() -> None:
+    """Land whatever parked credit can land by now."""
+    with run_record("transactions.sweep_parked_credits") as detail:
+        detail["released"] = releasing.sweep()

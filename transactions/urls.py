@@ -1,0 +1,16 @@
+"""Routes of this app, below ``/api/v1/``."""
+
+from django.urls import path
+
+from transactions.views import LimitsViewSet, StaffTransactionViewSet, TransactionViewSet, TransferViewSet
+
+urlpatterns = [
+    path("limits", LimitsViewSet.as_view({"get": "retrieve"})),
+    path("transactions", TransactionViewSet.as_view({"get": "list"})),
+    path("transactions/transfer", TransferViewSet.as_view({"post": "create"})),
+    path("transactions/transfer/lookup", TransferViewSet.as_view({"post": "lookup"})),
+    path("transactions/history", TransactionViewSet.as_view({"get": "history"})),
+    path("transactions/<uuid:pk>", TransactionViewSet.as_view({"get": "retrieve"})),
+    path("transactions/<uuid:pk>/entries", TransactionViewSet.as_view({"get": "entries"})),
+    path("admin/transactions/<uuid:pk>/reverse", StaffTransactionViewSet.as_view({"post": "reverse"})),
+]

@@ -1,0 +1,180 @@
+"""Routes of the ledger: sending money, reading what happened, limits; staff reverse."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import transaction as db
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from fintech_core import clock
+from fintech_core.api import PAGING, ApiViewSet
+from fintech_core.idempotency import Answer
+from fintech_core.throttling import Rate
+from transactions import selectors
+from transactions.rendering import NEWLY_MADE, render
+from transactions.serializers import (
+    FILTERS,
+    LIMITS_SCHEMA,
+    EntryResponse,
+    HistoryQuery,
+    RecipientLookupRequest,
+    RecipientLookupResponse,
+    ReverseTransactionRequest,
+    TransactionQuery,
+    TransactionResponse,
+    TransferRequest,
+    WalletLineResponse,
+    filtered,
+)
+from transactions.services import TransactionService, transfers
+from users.authentication import signed_in_user
+from users.permissions import StaffPermission
+from users.services import pins
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="1 to 255 visible ASCII characters; repeat it when you retry.",
+)
+
+
+@extend_schema(tags=["transactions"])
+class TransferViewSet(ApiViewSet):
+    """Sending money to another person."""
+
+    rate_limits: ClassVar = {
+        "create": (Rate(30, 60, "user", "transfer"),),
+        "lookup": (Rate(10, 60, "user", "recipient_lookup"),),
+    }
+
+    @extend_schema(
+        operation_id="transfer",
+        parameters=[IDEMPOTENCY_KEY],
+        request=TransferRequest,
+        responses={201: TransactionResponse},
+    )
+    def create(self, request: Request) -> Response:
+        """Send money; needs the PIN and happens once per Idempotency-Key."""
+        body = self.read_body(TransferRequest)
+        sender = signed_in_user(request)
+        pin = body.pop("pin", None)
+
+        def work() -> Answer:
+            sent = transfers.send_money(sender=sender, now=clock.now(), **body)
+            return Answer(
+                201, render(sent, viewer_id=sender.pk, links=NEWLY_MADE), document=("transaction", sent.pk)
+            )
+
+        answer = self.answer_once(
+            operation="transfer",
+            body=body,
+            work=work,
+            gate=lambda: pins.verify(user_id=sender.pk, pin=pin),
+        )
+        return self.respond(answer)
+
+    @extend_schema(
+        operation_id="look_up_recipient", request=RecipientLookupRequest, responses=RecipientLookupResponse
+    )
+    def lookup(self, request: Request) -> Response:
+        """Show the masked name behind an e-mail address or verified phone number."""
+        body = self.read_body(RecipientLookupRequest)
+        found = transfers.look_up(to=body["to"])
+        return Response({"name": found.name, "verified": found.verified})
+
+
+@extend_schema(tags=["transactions"])
+class TransactionViewSet(ApiViewSet):
+    """What happened to the customer's money."""
+
+    query_parameters: ClassVar = {"list": PAGING | FILTERS, "history": PAGING | {"currency"}}
+
+    @extend_schema(
+        operation_id="list_transactions",
+        parameters=[TransactionQuery],
+        responses=TransactionResponse(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        """List the customer's movements, newest first."""
+        user = signed_in_user(request)
+        rows = filtered(selectors.transactions_of(user=user), self.read_query(TransactionQuery))
+        page = self.paginate_queryset(rows) or []
+        return self.get_paginated_response([render(row, viewer_id=user.pk) for row in page])
+
+    @extend_schema(operation_id="get_transaction", responses=TransactionResponse)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """Show one movement."""
+        user = signed_in_user(request)
+        found = selectors.get_transaction_for(user=user, transaction_id=pk)
+        return Response(render(found, viewer_id=user.pk))
+
+    @extend_schema(operation_id="list_transaction_entries", responses=EntryResponse(many=True))
+    def entries(self, request: Request, pk: UUID) -> Response:
+        """List all entries of a movement: debits and credits add up."""
+        user = signed_in_user(request)
+        found = selectors.get_transaction_for(user=user, transaction_id=pk)
+        rows = selectors.entries_of(transaction=found)
+        lines = EntryResponse(rows, many=True, context={"viewer_id": user.pk}).data
+        return Response({"next": None, "previous": None, "results": lines})
+
+    @extend_schema(
+        operation_id="list_wallet_lines", parameters=[HistoryQuery], responses=WalletLineResponse(many=True)
+    )
+    def history(self, request: Request) -> Response:
+        """List the lines of a main wallet with the running balance, newest first."""
+        user = signed_in_user(request)
+        query = self.read_query(HistoryQuery)
+        page = self.paginate_queryset(selectors.wallet_lines(user=user, currency=query["currency"]))
+        lines = WalletLineResponse(page, many=True, context={"viewer_id": user.pk}).data
+        return self.get_paginated_response(lines)
+
+
+@extend_schema(tags=["profile"])
+class LimitsViewSet(ApiViewSet):
+    """What the customer's tier allows."""
+
+    pagination_class = None
+
+    @extend_schema(operation_id="get_limits", responses={200: LIMITS_SCHEMA})
+    def retrieve(self, request: Request) -> Response:
+        """Show, per currency, each limit with what is used, what is left and when it resets."""
+        limits: dict[str, Any] = selectors.limits_of(user=signed_in_user(request), at=clock.now())
+        return Response(limits)
+
+
+@extend_schema(tags=["staff"])
+class StaffTransactionViewSet(ApiViewSet):
+    """Undoing a movement."""
+
+    permission_classes = (IsAuthenticated, StaffPermission)
+    staff_permissions: ClassVar = {"reverse": "transactions.reverse_transaction"}
+
+    @extend_schema(
+        operation_id="reverse_transaction",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ReverseTransactionRequest,
+        responses={201: TransactionResponse},
+    )
+    def reverse(self, request: Request, pk: UUID) -> Response:
+        """Book the mirror of a movement, once, with the reason in the audit log."""
+        body = self.read_body(ReverseTransactionRequest)
+        actor = signed_in_user(request)
+
+        @db.atomic
+        def work() -> Answer:
+            original = selectors.get_transaction_for_staff(transaction_id=pk)
+            mirror = TransactionService.reverse(original, actor=actor, reason=body["reason"], now=clock.now())
+            return Answer(
+                201, render(mirror, viewer_id=actor.pk, links=NEWLY_MADE), document=("transaction", mirror.pk)
+            )
+
+        answer = self.answer_once(
+            operation="reverse_transaction", body={"transaction_id": str(pk), **body}, work=work
+        )
+        return self.respond(answer)

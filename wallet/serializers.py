@@ -1,0 +1,69 @@
+"""Shapes of the wallet routes."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from fintech_core import clock
+from fintech_core.serializers import CurrencyField, QueryParameters, Request, Text, amount_text, instant
+from wallet.enums import WalletKind, WalletStatus
+from wallet.models import Wallet
+
+
+class WalletQuery(QueryParameters):
+    """Which main wallet is asked for."""
+
+    currency = CurrencyField(default=lambda: settings.DEFAULT_CURRENCY)
+
+
+class OpenWalletRequest(Request):
+    """The currency of a new wallet."""
+
+    currency = CurrencyField()
+
+
+class StopWalletRequest(Request):
+    """Why staff stop or release a wallet; ``no_debit`` still lets money in."""
+
+    reason = Text(min_length=3, max_length=500)
+    level = serializers.ChoiceField(
+        choices=[WalletStatus.FROZEN.value, WalletStatus.NO_DEBIT.value], default=WalletStatus.FROZEN.value
+    )
+
+
+class ReleaseWalletRequest(Request):
+    """Why staff let money move again."""
+
+    reason = Text(min_length=3, max_length=500)
+
+
+class WalletResponse(serializers.Serializer[Wallet]):
+    """A wallet as it stood at ``as_of``; amounts have exactly the currency's decimals."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=WalletKind.choices)
+    currency = serializers.CharField()
+    balance = serializers.CharField()
+    held = serializers.CharField()
+    available = serializers.CharField()
+    status = serializers.ChoiceField(choices=WalletStatus.choices)
+    as_of = serializers.DateTimeField()
+
+    def to_representation(self, instance: Wallet) -> dict[str, Any]:
+        """Write a wallet."""
+        return {
+            "id": str(instance.pk),
+            "kind": instance.kind,
+            "currency": instance.currency,
+            "balance": amount_text(instance.balance, instance.currency),
+            "held": amount_text(instance.held, instance.currency),
+            "available": amount_text(instance.available, instance.currency),
+            "status": instance.status,
+            "as_of": instant(clock.now()),
+        }
+
+
+def entity_tag(wallet: Wallet) -> str:
+    """Return the ETag of a wallet: it changes with every entry, hold and change of status."""
+    return f'"{wallet.version}-{wallet.held.normalize():f}-{wallet.status}"'

@@ -1,0 +1,104 @@
+"""Routes of wallets: reading and opening them; staff stop and release them."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from fintech_core.api import PAGING, ApiViewSet
+from fintech_core.pagination import NewestFirst
+from users.authentication import signed_in_user
+from users.permissions import StaffPermission
+from wallet import selectors, services
+from wallet.models import Wallet
+from wallet.serializers import (
+    OpenWalletRequest,
+    ReleaseWalletRequest,
+    StopWalletRequest,
+    WalletQuery,
+    WalletResponse,
+    entity_tag,
+)
+
+
+def told(request: Request, wallet: Wallet) -> Response:
+    """Answer with a wallet and its ETag; 304 when the client has this state already."""
+    tag = entity_tag(wallet)
+    known = {part.strip() for part in request.headers.get("If-None-Match", "").split(",")}
+    if tag in known:
+        return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": tag})
+    return Response(WalletResponse(wallet).data, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+
+
+@extend_schema(tags=["wallet"])
+class MainWalletViewSet(ApiViewSet):
+    """The customer's main wallet in one currency."""
+
+    query_parameters: ClassVar = {"retrieve": frozenset({"currency"})}
+
+    @extend_schema(operation_id="get_wallet", parameters=[WalletQuery], responses=WalletResponse)
+    def retrieve(self, request: Request) -> Response:
+        """Show balance, held and available."""
+        query = self.read_query(WalletQuery)
+        user = signed_in_user(request)
+        return told(request, selectors.get_main_wallet(user_id=user.pk, currency=query["currency"]))
+
+
+class ByOpening(NewestFirst):
+    """Wallets, the oldest first."""
+
+    ordering = ("created_at", "id")
+
+
+@extend_schema(tags=["wallet"])
+class WalletViewSet(ApiViewSet):
+    """All wallets of the customer."""
+
+    pagination_class = ByOpening
+    query_parameters: ClassVar = {"list": PAGING}
+
+    @extend_schema(operation_id="list_wallets", responses=WalletResponse(many=True))
+    def list(self, request: Request) -> Response:
+        """List the customer's wallets, cashback included."""
+        page = self.paginate_queryset(selectors.wallets_of(user=signed_in_user(request)))
+        return self.get_paginated_response(WalletResponse(page, many=True).data)
+
+    @extend_schema(operation_id="open_wallet", request=OpenWalletRequest, responses={201: WalletResponse})
+    def create(self, request: Request) -> Response:
+        """Open a wallet in another currency; 409 ``wallet_exists`` when there is one."""
+        body = self.read_body(OpenWalletRequest)
+        wallet = services.open_wallet(user=signed_in_user(request), currency=body["currency"])
+        return Response(WalletResponse(wallet).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(operation_id="get_wallet_by_id", responses=WalletResponse)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """Show one wallet of the customer."""
+        return told(request, selectors.get_wallet_for(user=signed_in_user(request), wallet_id=pk))
+
+
+@extend_schema(tags=["staff"])
+class StaffWalletViewSet(ApiViewSet):
+    """Stopping and releasing wallets."""
+
+    permission_classes = (IsAuthenticated, StaffPermission)
+    staff_permissions: ClassVar = {"freeze": "wallet.freeze_wallet", "unfreeze": "wallet.freeze_wallet"}
+
+    @extend_schema(operation_id="freeze_wallet", request=StopWalletRequest, responses=WalletResponse)
+    def freeze(self, request: Request, pk: UUID) -> Response:
+        """Stop money at a wallet; audited with the reason."""
+        body = self.read_body(StopWalletRequest)
+        wallet = services.freeze_wallet(
+            wallet_id=pk, actor=signed_in_user(request), reason=body["reason"], status=body["level"]
+        )
+        return Response(WalletResponse(wallet).data)
+
+    @extend_schema(operation_id="unfreeze_wallet", request=ReleaseWalletRequest, responses=WalletResponse)
+    def unfreeze(self, request: Request, pk: UUID) -> Response:
+        """Let money move again; parked credits follow."""
+        body = self.read_body(ReleaseWalletRequest)
+        wallet = services.unfreeze_wallet(wallet_id=pk, actor=signed_in_user(request), reason=body["reason"])
+        return Response(WalletResponse(wallet).data)
