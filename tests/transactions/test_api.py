@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from rest_framework.test import APIClient
 
+from fintech_core import clock
 from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
 from users.models import User
@@ -22,7 +23,7 @@ def ada() -> User:
     user: User = UserFactory(password="x")
     user.set_password("demo-Password-1")
     user.save()
-    pins.set_pin(user=user, pin=PIN, password="demo-Password-1")
+    pins.set_pin(user=user, pin=PIN, password="demo-Password-1", current_pin=None, now=clock.now())
     fund(user, "100.00")
     return user
 
