@@ -27,7 +27,7 @@ LOCAL_DIR = Path(env.str("LOCAL_DIR", default=str(BASE_DIR / ".local"))).absolut
 def secret(name: str) -> str:
     """Read a secret; development has a default that production refuses."""
     default = f"insecure-development-{name.lower().replace('_', '-')}-not-for-production"
-    value = env.str(name, default=default)
+    value: str = env.str(name, default=default)
     if PRODUCTION and value == default:
         raise ImproperlyConfigured(f"{name} must be set in production")
     return value

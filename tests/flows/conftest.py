@@ -9,6 +9,7 @@ from tests.databases import Databases
 from tests.stack import Stack
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the flows in one process: they share a stack."""
     for item in items:

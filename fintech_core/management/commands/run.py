@@ -9,15 +9,15 @@ import json
 import os
 import socket
 import sys
-from argparse import ArgumentParser
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
+from django.core.management.base import CommandParser
 from django.db import connections
+from kombu.exceptions import OperationalError
 
 from fintech_core.celery import app
 from fintech_core.supervisor import Process, Supervisor, programs
@@ -45,7 +45,7 @@ class Command(BaseCommand):
     help = "Run the sandbox, the web server, the workers and beat until Ctrl-C (development only)."
     requires_system_checks: list[str] = []  # migrate runs them
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         """Take the switch that leaves the demo people out."""
         parser.add_argument("--no-seed", action="store_true", help="do not make the demo people")
 
@@ -158,61 +158,57 @@ def processes(port: int, sandbox_port: int) -> list[Process]:
     environment = {
         "PORT": str(port),
         "SANDBOX_URL": sandbox,
+        "SANDBOX_PAYSTACK_WEBHOOK_URL": f"{web}/{WEBHOOKS}/paystack",
+        "SANDBOX_VTPASS_WEBHOOK_URL": f"{web}/{WEBHOOKS}/vtpass/{settings.VTPASS_WEBHOOK_TOKEN}",
         "PYTHONWARNINGS": EXPECTED_WARNINGS,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(settings.BASE_DIR), os.environ.get("PYTHONPATH")])),
     }
-    webhooks = {
-        "SANDBOX_PAYSTACK_WEBHOOK_URL": f"{web}/{WEBHOOKS}/paystack",
-        "SANDBOX_VTPASS_WEBHOOK_URL": f"{web}/{WEBHOOKS}/vtpass/{settings.VTPASS_WEBHOOK_TOKEN}",
-    }
     # Beat rings every few seconds: told line by line, that would hide everything else.
-    quiet = {"LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING")}
-    vendor_queues = sorted({route["queue"] for route in settings.CELERY_TASK_ROUTES.values()})
-
-    def part(name: str, argv: list[str], ready: Callable[[], bool] | None = None, **more: str) -> Process:
-        return Process(name, argv, env={**environment, "APPLICATION_NAME": name, **more}, ready=ready)
-
+    quiet = {**environment, "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING")}
     workers = [
-        part(
-            programs.DEFAULT_QUEUE,
-            programs.worker(
-                programs.DEFAULT_QUEUE,
-                [programs.DEFAULT_QUEUE],
-                pool="prefork",
-                concurrency=DEFAULT_CONCURRENCY,
-            ),
-            **quiet,
-        ),
-        *(
-            part(
-                queue,
-                programs.worker(queue, [queue], pool="threads", concurrency=VENDOR_CONCURRENCY),
-                **quiet,
-            )
-            for queue in vendor_queues
-        ),
+        Process(name, argv, {**quiet, "APPLICATION_NAME": name}) for name, argv in worker_programs().items()
     ]
     nodes = [programs.worker_node(process.name) for process in workers]
     return [
-        part(
+        Process(
             "sandbox",
             programs.sandbox(sandbox_port, settings.LOCAL_DIR / "sandbox.sqlite3"),
+            environment,
             ready=partial(programs.answers, f"{sandbox}/_control/health"),
-            **webhooks,
         ),
         *workers,
-        part(
+        Process(
             "web",
             programs.web(port, workers=WEB_WORKERS, threads=WEB_THREADS),
+            {**environment, "APPLICATION_NAME": "web"},
             ready=partial(programs.answers, f"{web}/readyz"),
         ),
-        part("beat", programs.beat(), ready=partial(workers_answer, nodes), **quiet),
+        Process(
+            "beat",
+            programs.beat(),
+            {**quiet, "APPLICATION_NAME": "beat"},
+            ready=partial(workers_answer, nodes),
+        ),
     ]
+
+
+def worker_programs() -> dict[str, list[str]]:
+    """Return a worker for our own work and one for each vendor, so that a slow vendor blocks nobody else."""
+    default = programs.DEFAULT_QUEUE
+    vendors = sorted({route["queue"] for route in settings.CELERY_TASK_ROUTES.values()})
+    return {
+        default: programs.worker(default, [default], pool="prefork", concurrency=DEFAULT_CONCURRENCY),
+        **{
+            queue: programs.worker(queue, [queue], pool="threads", concurrency=VENDOR_CONCURRENCY)
+            for queue in vendors
+        },
+    }
 
 
 def workers_answer(nodes: list[str]) -> bool:
     """Say whether every worker answers; a broker that cannot be asked counts as no answer."""
     try:
-        return len(app.control.ping(destination=nodes, timeout=PING_TIMEOUT_S)) == len(nodes)
-    except (OSError, app.connection().transport.connection_errors):
+        answers = app.control.ping(destination=nodes, timeout=PING_TIMEOUT_S)
+    except (OSError, OperationalError):
         return False
+    return len(answers or []) == len(nodes)
