@@ -1,0 +1,43 @@
+"""``manage.py freeze_wallet``: stop money at one wallet, with a reason, for a staff member."""
+
+from argparse import ArgumentParser
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+
+from fintech_core.exceptions import DomainError
+from users.selectors import get_user_by_email
+from wallet.enums import WalletStatus
+from wallet.services import freeze_wallet
+
+PERMISSION = "wallet.freeze_wallet"
+
+
+class Command(BaseCommand):
+    """Freezes a wallet, or stops only what leaves it; what was promised before still settles."""
+
+    help = "Freeze a wallet (audited)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare which wallet, who asks for it, and why."""
+        parser.add_argument("wallet", type=UUID, help="the wallet's id")
+        parser.add_argument(
+            "--actor", required=True, metavar="EMAIL", help="the staff member who answers for it"
+        )
+        parser.add_argument("--reason", required=True, help="why; stands in the audit log")
+        parser.add_argument("--no-debit", action="store_true", help="it may go on receiving")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Freeze the wallet; raises CommandError with the refusal."""
+        status = WalletStatus.NO_DEBIT if options["no_debit"] else WalletStatus.FROZEN
+        try:
+            actor = get_user_by_email(options["actor"])
+            if not (actor.is_active and actor.is_staff and actor.has_perm(PERMISSION)):
+                raise CommandError(f"{actor.email} may not freeze wallets.")
+            wallet = freeze_wallet(
+                wallet_id=options["wallet"], actor=actor, reason=options["reason"], status=status
+            )
+        except DomainError as refusal:
+            raise CommandError(refusal.detail) from None
+        self.stdout.write(f"Wallet {wallet.pk} is {wallet.status}.")

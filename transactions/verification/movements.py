@@ -1,0 +1,207 @@
+"""Checks of transactions: that what each one says agrees with its entries, its hold and its parties."""
+
+from transactions.verification.check import Check
+from transactions.verification.entries import exponents
+
+HAS_ENTRIES = Check(
+    "completed_has_entries",
+    "A completed transaction has fewer than two entries.",
+    "transaction",
+    """
+    SELECT t.id AS key, count(e.id) || ' entries' AS detail
+    FROM transactions_transaction t LEFT JOIN transactions_ledgerentry e ON e.transaction_id = t.id
+    WHERE t.status = 'completed' GROUP BY t.id HAVING count(e.id) < 2
+    """,
+)
+
+AMOUNTS = Check(
+    "amount_and_fee_are_what_moved",
+    "The debits of a transaction, in its currency, are not its amount and fee.",
+    "transaction",
+    """
+    SELECT t.id AS key, t.amount || ' and fee ' || t.fee || ', debited ' || coalesce(moved.debits, 0) AS detail
+    FROM transactions_transaction t
+    LEFT JOIN (SELECT e.transaction_id, e.currency, sum(e.amount) AS debits
+               FROM transactions_ledgerentry e WHERE e.direction = 'debit'
+               GROUP BY e.transaction_id, e.currency) moved
+           ON moved.transaction_id = t.id AND moved.currency = t.currency
+    WHERE t.status = 'completed' AND t.amount + t.fee <> coalesce(moved.debits, 0)
+    """,
+)
+
+# A reversal is held to being the mirror instead: its receiver gets the fee back, too.
+PARTIES = Check(
+    "wallets_moved_what_it_says",
+    "The wallets of a transaction did not move by its amount and fee, or one moved that it does not name.",
+    "transaction",
+    """
+    WITH moved AS (
+        SELECT e.transaction_id, e.wallet_id, sum(:signed) AS net
+        FROM transactions_ledgerentry e WHERE e.wallet_id IS NOT NULL GROUP BY e.transaction_id, e.wallet_id
+    )
+    SELECT t.id AS key, 'sender ' || coalesce((-sender.net)::text, 'none') || ', receiver '
+           || coalesce(receiver.net::text, 'none') || ', for ' || t.amount || ' and fee ' || t.fee AS detail
+    FROM transactions_transaction t
+    LEFT JOIN moved sender ON sender.transaction_id = t.id AND sender.wallet_id = t.from_wallet_id
+    LEFT JOIN moved receiver ON receiver.transaction_id = t.id AND receiver.wallet_id = t.to_wallet_id
+    WHERE t.status = 'completed' AND t.type <> 'reversal'
+      AND (t.from_wallet_id IS NOT NULL AND sender.net IS DISTINCT FROM -(t.amount + t.fee)
+           OR t.to_wallet_id IS NOT NULL AND receiver.net IS DISTINCT FROM coalesce(t.converted_amount, t.amount))
+    UNION ALL
+    SELECT t.id, 'wallet ' || moved.wallet_id || ' moved by ' || moved.net || ' and is not named'
+    FROM moved JOIN transactions_transaction t ON t.id = moved.transaction_id
+    WHERE moved.wallet_id IS DISTINCT FROM t.from_wallet_id AND moved.wallet_id IS DISTINCT FROM t.to_wallet_id
+    """,
+)
+
+OWNERS = Check(
+    "parties_own_the_wallets",
+    "The sender or receiver of a transaction is not the owner of the wallet it names.",
+    "transaction",
+    """
+    SELECT t.id AS key, 'from user ' || coalesce(t.from_user_id::text, 'none') || ' to user '
+           || coalesce(t.to_user_id::text, 'none') AS detail
+    FROM transactions_transaction t
+    LEFT JOIN wallet_wallet f ON f.id = t.from_wallet_id
+    LEFT JOIN wallet_wallet r ON r.id = t.to_wallet_id
+    WHERE t.from_wallet_id IS NOT NULL AND t.from_user_id IS DISTINCT FROM f.owner_id
+       OR t.to_wallet_id IS NOT NULL AND t.to_user_id IS DISTINCT FROM r.owner_id
+    """,
+)
+
+CURRENCIES = Check(
+    "entries_are_of_its_currency",
+    "A transaction has entries in a currency that is neither its own nor the one it converts to.",
+    "transaction",
+    """
+    SELECT DISTINCT t.id AS key, t.currency || ' has entries in ' || e.currency AS detail
+    FROM transactions_transaction t JOIN transactions_ledgerentry e ON e.transaction_id = t.id
+    WHERE e.currency NOT IN (t.currency, coalesce(nullif(t.converted_currency, ''), t.currency))
+    """,
+)
+
+HOLDS = Check(
+    "capture_is_within_its_hold",
+    "A hold does not cover its transaction, or a transaction ended without one.",
+    "transaction",
+    """
+    SELECT t.id AS key, t.status || ': ' || t.amount || ' and fee ' || t.fee || ', held '
+           || coalesce(t.hold_amount::text, 'none') AS detail
+    FROM transactions_transaction t
+    WHERE CASE WHEN t.status = 'completed' THEN t.hold_amount IS NOT NULL
+                    AND (t.amount + t.fee > t.hold_amount OR t.from_wallet_id IS NULL)
+               ELSE t.hold_amount IS DISTINCT FROM t.amount + t.fee OR t.from_wallet_id IS NULL END
+    """,
+)
+
+STATUS = Check(
+    "status_fits_the_facts",
+    "A transaction's status, times and failure code do not go together.",
+    "transaction",
+    """
+    SELECT t.id AS key, t.status || ', made ' || t.created_at || ', ended ' || coalesce(t.completed_at::text, 'never')
+           || coalesce(', failure ' || nullif(t.failure_code, ''), '') AS detail
+    FROM transactions_transaction t
+    WHERE t.status NOT IN ('pending', 'completed', 'failed', 'cancelled')
+       OR (t.status = 'pending') <> (t.completed_at IS NULL)
+       OR (t.status IN ('failed', 'cancelled')) <> (t.failure_code <> '')
+       OR t.completed_at < t.created_at
+       OR (t.status = 'completed' AND t.hold_amount IS NULL AND t.completed_at <> t.created_at)
+    """,
+)
+
+FACTS = Check(
+    "transaction_is_whole",
+    "A transaction has amounts that its currency cannot have, or half of a conversion, source or reversal.",
+    "transaction",
+    """
+    SELECT t.id AS key, t.type || ' ' || t.amount || ' and fee ' || t.fee || ' ' || t.currency AS detail
+    FROM transactions_transaction t
+    LEFT JOIN unnest(%(currencies)s::text[], %(decimals)s::int[]) c(code, places) ON c.code = t.currency
+    WHERE c.code IS NULL OR t.amount <= 0 OR t.fee < 0
+       OR t.amount <> round(t.amount, c.places) OR t.fee <> round(t.fee, c.places)
+       OR t.hold_amount <> round(t.hold_amount, c.places)
+       OR t.from_wallet_id = t.to_wallet_id
+       OR (t.source_id IS NULL) <> (t.source_kind = '')
+       OR (t.type = 'conversion') <> (t.converted_amount IS NOT NULL)
+       OR (t.converted_amount IS NULL) <> (t.converted_currency = '')
+       OR (t.converted_amount IS NULL) <> (t.conversion_rate IS NULL)
+       OR t.converted_currency = t.currency
+       OR (t.type = 'reversal') <> (t.reverses_id IS NOT NULL)
+       OR (t.refund_of_id IS NOT NULL AND t.type <> 'refund')
+    """,
+    parameters=exponents,
+)
+
+TWINS = Check(
+    "booked_once",
+    "A reference, a business document or a reversal was booked twice.",
+    "transaction",
+    """
+    SELECT twin.id AS key, concat_ws(', ', CASE WHEN twin.references > 1 THEN 'reference ' || twin.reference END,
+               CASE WHEN twin.source_id IS NOT NULL AND twin.sources > 1
+                    THEN twin.type || ' of ' || twin.source_kind || ' ' || twin.source_id END,
+               CASE WHEN twin.reverses_id IS NOT NULL AND twin.reversals > 1
+                    THEN 'reversal of ' || twin.reverses_id END) AS detail
+    FROM (SELECT t.*, count(*) OVER (PARTITION BY t.reference) AS references,
+                 count(*) OVER (PARTITION BY t.type, t.source_kind, t.source_id) AS sources,
+                 count(*) OVER (PARTITION BY t.reverses_id) AS reversals
+          FROM transactions_transaction t) twin
+    WHERE twin.references > 1 OR (twin.source_id IS NOT NULL AND twin.sources > 1)
+       OR (twin.reverses_id IS NOT NULL AND twin.reversals > 1)
+    """,
+)
+
+REVERSED = Check(
+    "reversal_undoes_a_completed_one",
+    "A reversal does not carry the facts of the transaction it reverses.",
+    "transaction",
+    """
+    SELECT r.id AS key, 'reverses ' || coalesce(t.id::text, 'nothing') || ', a '
+           || coalesce(t.type || ' that is ' || t.status, 'missing one') AS detail
+    FROM transactions_transaction r LEFT JOIN transactions_transaction t ON t.id = r.reverses_id
+    WHERE r.type = 'reversal'
+      AND (t.status IS DISTINCT FROM 'completed' OR t.type = 'reversal' OR r.currency <> t.currency
+           OR r.amount <> t.amount + t.fee OR r.fee <> 0
+           OR (r.from_wallet_id, r.to_wallet_id, r.from_user_id, r.to_user_id)
+              IS DISTINCT FROM (t.to_wallet_id, t.from_wallet_id, t.to_user_id, t.from_user_id))
+    """,
+)
+
+MIRROR = Check(
+    "reversal_is_the_mirror",
+    "The entries of a reversal are not those of the reversed transaction with sides changed.",
+    "transaction",
+    """
+    WITH lines AS (
+        SELECT r.id, e.account_id, coalesce(e.wallet_id::text, '') AS wallet, e.currency, e.amount, e.direction
+        FROM transactions_transaction r JOIN transactions_ledgerentry e ON e.transaction_id = r.id
+        WHERE r.type = 'reversal'
+    ), mirrored AS (
+        SELECT r.id, e.account_id, coalesce(e.wallet_id::text, '') AS wallet, e.currency, e.amount,
+               CASE e.direction WHEN 'debit' THEN 'credit' ELSE 'debit' END AS direction
+        FROM transactions_transaction r JOIN transactions_ledgerentry e ON e.transaction_id = r.reverses_id
+        WHERE r.type = 'reversal'
+    )
+    SELECT off.id AS key, count(*) || ' lines differ' AS detail
+    FROM ((SELECT * FROM lines EXCEPT ALL SELECT * FROM mirrored)
+          UNION ALL (SELECT * FROM mirrored EXCEPT ALL SELECT * FROM lines)) off
+    GROUP BY off.id
+    """,
+)
+
+REFUNDED = Check(
+    "refund_is_of_a_completed_one",
+    "A refund gives back a transaction that did not complete.",
+    "transaction",
+    """
+    SELECT r.id AS key, 'refund of ' || r.refund_of_id || ', ' || coalesce(t.status, 'missing') AS detail
+    FROM transactions_transaction r LEFT JOIN transactions_transaction t ON t.id = r.refund_of_id
+    WHERE r.refund_of_id IS NOT NULL
+      AND (t.status IS DISTINCT FROM 'completed' OR t.currency <> r.currency OR t.id = r.id)
+    """,
+)
+
+CHECKS = (
+    HAS_ENTRIES, AMOUNTS, PARTIES, OWNERS, CURRENCIES, HOLDS, STATUS, FACTS, TWINS, REVERSED, MIRROR, REFUNDED,
+)  # fmt: skip

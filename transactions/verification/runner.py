@@ -1,0 +1,128 @@
+"""Running every check over one snapshot, with the work done by the server.
+
+The snapshot is a read-only transaction of isolation REPEATABLE READ, so that postings which go on meanwhile are
+either seen whole or not at all. Only what is wrong crosses the wire.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
+from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
+
+from fintech_core import clock
+from fintech_core.money import format_amount
+from transactions.verification import chart_rules, entries, movements, parked, structure, wallets
+from transactions.verification.check import Check
+from transactions.verification.report import CurrencyTotals, Finding, Report, Totals
+
+CHECKS: tuple[Check, ...] = (
+    *entries.CHECKS, *movements.CHECKS, *wallets.CHECKS, *parked.CHECKS, *chart_rules.CHECKS, *structure.CHECKS,
+)  # fmt: skip
+SORT_MEMORY = "64MB"
+
+Progress = Callable[[int, int, str], None]
+
+_COUNTS = """
+    SELECT (SELECT count(*) FROM transactions_ledgerentry), (SELECT count(*) FROM transactions_transaction),
+           (SELECT count(*) FROM wallet_wallet)
+"""
+_CURRENCIES = """
+    SELECT currency, sum(lines)::bigint, sum(debits), sum(credits), sum(balance), sum(held), sum(parked)
+    FROM (
+        SELECT currency, count(*) AS lines, coalesce(sum(amount) FILTER (WHERE direction = 'debit'), 0) AS debits,
+               coalesce(sum(amount) FILTER (WHERE direction = 'credit'), 0) AS credits,
+               0 AS balance, 0 AS held, 0 AS parked
+        FROM transactions_ledgerentry GROUP BY currency
+        UNION ALL
+        SELECT currency, 0, 0, 0, sum(balance), sum(held), 0 FROM wallet_wallet GROUP BY currency
+        UNION ALL
+        SELECT currency, 0, 0, 0, 0, 0, sum(amount) FROM transactions_parkedcredit
+        WHERE status = 'parked' GROUP BY currency
+    ) part
+    GROUP BY currency ORDER BY currency
+"""
+
+
+def verify(*, using: str = "default", progress: Progress | None = None) -> Report:
+    """Re-prove the whole ledger and return what was found; changes nothing.
+
+    Runs in a snapshot of its own, or inside the caller's transaction if there is one and then sees what that sees.
+    ``progress`` is called before each check with its number, how many there are, and its code. Raises DatabaseError
+    when the database does not answer; an empty report is never the result of a check that did not run.
+    """
+    checked_at, started = clock.now(), time.monotonic()
+    findings: list[Finding] = []
+    broken: dict[str, int] = {}
+    with _snapshot(using) as cursor:
+        for number, check in enumerate(CHECKS, start=1):
+            if progress is not None:
+                progress(number, len(CHECKS), check.code)
+            listed, count = _run(cursor, check)
+            findings += listed
+            if count:
+                broken[check.code] = count
+        totals = _totals(cursor)
+        notes = _notes(cursor)
+    return Report(
+        checked_at, round(time.monotonic() - started, 3), len(CHECKS), totals, tuple(findings), broken, notes
+    )
+
+
+@contextmanager
+def _snapshot(using: str) -> Iterator[CursorWrapper]:
+    connection = connections[using]
+    if connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            yield cursor
+        return
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # The time-outs of the application's role are made for requests; a whole ledger takes as long as it takes.
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        cursor.execute(f"SET LOCAL work_mem = '{SORT_MEMORY}'")
+        yield cursor
+
+
+def _run(cursor: CursorWrapper, check: Check) -> tuple[list[Finding], int]:
+    """Return the first rows that break the rule, and how many there are."""
+    cursor.execute(check.query, check.parameters())
+    rows = cursor.fetchall()
+    listed = [_finding(check, key, detail) for key, detail, _ in rows]
+    return listed, rows[0][2] if rows else 0
+
+
+def _finding(check: Check, key: str, detail: str) -> Finding:
+    row = f"{check.of} {key}"
+    next_step = check.next_step.format(code=check.code, key=key, row=row)
+    return Finding(check.code, check.meaning, row, detail, next_step)
+
+
+def _totals(cursor: CursorWrapper) -> Totals:
+    cursor.execute(_COUNTS)
+    counts = cursor.fetchone() or (0, 0, 0)
+    cursor.execute(_CURRENCIES)
+    currencies = tuple(
+        CurrencyTotals(currency, lines, *(_text(amount, currency) for amount in amounts))
+        for currency, lines, *amounts in cursor.fetchall()
+    )
+    return Totals(counts[0], counts[1], counts[2], currencies)
+
+
+def _text(amount: Decimal, currency: str) -> str:
+    """Return the amount with its currency's decimals, or as it stands where a broken row does not fit them."""
+    try:
+        return format_amount(amount, currency)
+    except (KeyError, ValueError):
+        return f"{amount:f}"
+
+
+def _notes(cursor: CursorWrapper) -> tuple[str, ...]:
+    cursor.execute(structure.ONE_ROLE, structure.role_parameters())
+    row = cursor.fetchone()
+    if row and row[0]:
+        return ("The application uses the role that owns the tables: only triggers guard the ledger.",)
+    return ()

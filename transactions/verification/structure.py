@@ -1,0 +1,197 @@
+"""Checks of the guards themselves: triggers on, constraints valid, no way around them, no right too many."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db import models
+
+from fintech_core.models import AuditRecord
+from transactions.models import LedgerAccount, LedgerEntry, LimitRule, ParkedCredit, Transaction
+from transactions.verification.check import MIGRATE, Check
+from wallet.models import Wallet
+
+GUARDED: tuple[type[models.Model], ...] = (
+    LedgerAccount, Transaction, LedgerEntry, ParkedCredit, LimitRule, Wallet, AuditRecord,
+)  # fmt: skip
+APPEND_ONLY = (LedgerEntry, AuditRecord)
+
+_TRIGGER = re.compile(r"^CREATE TRIGGER (\w+)\s.*?\sON (\w+)\s", re.MULTILINE | re.DOTALL)
+_FUNCTION = re.compile(r"^CREATE FUNCTION (\w+)\(.*?\sAS \$\$(.*?)\$\$;", re.MULTILINE | re.DOTALL)
+
+
+@cache
+def _guards() -> str:
+    """Return the SQL that makes the guards, as the migrations run it."""
+    files = [("transactions", "ledger_triggers.sql"), ("fintech_core", "audit_append_only.sql")]
+    folders = [(Path(apps.get_app_config(app).path) / "migrations" / "sql", name) for app, name in files]
+    return "\n".join((folder / name).read_text(encoding="utf-8") for folder, name in folders)
+
+
+def _triggers() -> dict[str, Any]:
+    found = _TRIGGER.findall(_guards())
+    return {"names": [name for name, _ in found], "tables": [table for _, table in found]} | _tables()
+
+
+def _functions() -> dict[str, Any]:
+    found = _FUNCTION.findall(_guards())
+    return {"names": [name for name, _ in found], "bodies": [body for _, body in found]}
+
+
+def _tables() -> dict[str, Any]:
+    return {"guarded": [model._meta.db_table for model in GUARDED]}
+
+
+def _constraints() -> dict[str, Any]:
+    """Return the names of every CHECK and UNIQUE that the models declare, each with its table."""
+    declared = [
+        (model._meta.db_table, constraint.name)
+        for model in GUARDED
+        for constraint in model._meta.constraints
+        if isinstance(constraint, (models.CheckConstraint, models.UniqueConstraint))
+    ]
+    return {"tables": [table for table, _ in declared], "names": [name for _, name in declared]}
+
+
+def _columns() -> dict[str, Any]:
+    """Return every column that is unique or a foreign key in the database: table, column, kind."""
+    declared = [
+        (model._meta.db_table, str(column.column), kind)
+        for model in GUARDED
+        for column in model._meta.concrete_fields
+        for kind, wanted in (
+            ("f", isinstance(column, models.ForeignKey) and getattr(column, "db_constraint", True)),
+            ("u", column.unique),
+        )
+        if wanted
+    ]
+    tables, columns, kinds = ([row[position] for row in declared] for position in range(3))
+    return {"tables": tables, "columns": columns, "kinds": kinds}
+
+
+def _role() -> dict[str, Any]:
+    return {
+        "role": settings.DATABASES["default"].get("USER") or "",
+        "append_only": [model._meta.db_table for model in APPEND_ONLY],
+    } | _tables()
+
+
+TRIGGERS = Check(
+    "triggers_are_on",
+    "A trigger that guards the ledger is missing, switched off, or not one of ours.",
+    "trigger",
+    """
+    SELECT coalesce(given.name, found.tgname) || ' on ' || coalesce(given.tbl, found.tbl) AS key,
+           CASE WHEN found.tgname IS NULL THEN 'missing' WHEN given.name IS NULL THEN 'not ours'
+                ELSE 'enabled: ' || found.tgenabled::text END AS detail
+    FROM unnest(%(names)s::text[], %(tables)s::text[]) given(name, tbl)
+    FULL JOIN (SELECT g.tgname::text, g.tgenabled, c.relname::text AS tbl
+               FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
+               WHERE NOT g.tgisinternal AND c.oid = ANY(%(guarded)s::regclass[])) found
+           ON found.tgname = given.name AND found.tbl = given.tbl
+    WHERE given.name IS NULL OR found.tgenabled IS DISTINCT FROM 'A'
+    """,
+    MIGRATE,
+    _triggers,
+)
+
+FUNCTIONS = Check(
+    "trigger_functions_are_ours",
+    "A function of the guards is missing or was replaced.",
+    "function",
+    """
+    SELECT given.name AS key, CASE WHEN p.oid IS NULL THEN 'missing' ELSE 'changed' END AS detail
+    FROM unnest(%(names)s::text[], %(bodies)s::text[]) given(name, body)
+    LEFT JOIN pg_proc p ON p.oid = to_regproc(given.name)
+    WHERE p.prosrc IS DISTINCT FROM given.body
+    """,
+    MIGRATE,
+    _functions,
+)
+
+CONSTRAINTS = Check(
+    "constraints_are_valid",
+    "A constraint of the ledger is missing, not validated or not enforced.",
+    "constraint",
+    """
+    SELECT given.name || ' on ' || given.tbl AS key, 'missing or not valid' AS detail
+    FROM unnest(%(tables)s::text[], %(names)s::text[]) given(tbl, name)
+    WHERE NOT EXISTS (SELECT FROM pg_constraint c
+                      WHERE c.conrelid = to_regclass(given.tbl) AND c.conname = given.name AND c.convalidated
+                        AND coalesce((to_jsonb(c)->>'conenforced')::bool, true))
+      AND NOT EXISTS (SELECT FROM pg_index i
+                      WHERE i.indexrelid = to_regclass(given.name) AND i.indrelid = to_regclass(given.tbl)
+                        AND i.indisunique AND i.indisvalid)
+    """,
+    MIGRATE,
+    _constraints,
+)
+
+COLUMNS = Check(
+    "keys_are_valid",
+    "A foreign key or a unique column of the ledger has lost its constraint.",
+    "column",
+    """
+    SELECT given.tbl || '.' || given.col AS key, CASE given.kind WHEN 'f' THEN 'foreign key' ELSE 'unique' END AS detail
+    FROM unnest(%(tables)s::text[], %(columns)s::text[], %(kinds)s::text[]) given(tbl, col, kind)
+    JOIN pg_attribute a ON a.attrelid = to_regclass(given.tbl) AND a.attname = given.col
+    WHERE CASE given.kind
+          WHEN 'f' THEN NOT EXISTS (SELECT FROM pg_constraint c
+                                    WHERE c.conrelid = a.attrelid AND c.contype = 'f' AND c.conkey = ARRAY[a.attnum]
+                                      AND c.convalidated AND coalesce((to_jsonb(c)->>'conenforced')::bool, true))
+          ELSE NOT EXISTS (SELECT FROM pg_index i
+                           WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
+                             AND i.indkey[0] = a.attnum AND i.indpred IS NULL) END
+    """,
+    MIGRATE,
+    _columns,
+)
+
+WAYS_AROUND = Check(
+    "tables_have_no_way_around",
+    "A guarded table has a child table, a rewrite rule or row security, which go around its triggers or hide rows.",
+    "table",
+    """
+    SELECT c.relname AS key, concat_ws(', ', CASE WHEN c.relhassubclass THEN 'child table' END,
+               CASE WHEN c.relhasrules THEN 'rewrite rule' END,
+               CASE WHEN c.relrowsecurity THEN 'row security' END) AS detail
+    FROM pg_class c
+    WHERE c.oid = ANY(%(guarded)s::regclass[])
+      AND (c.relkind <> 'r' OR c.relrowsecurity
+           OR EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid)
+           OR EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid))
+    """,
+    MIGRATE,
+    _tables,
+)
+
+RIGHTS = Check(
+    "application_cannot_rewrite_history",
+    "The application's role may change or remove rows that are append-only, or empty a guarded table.",
+    "table",
+    """
+    SELECT c.relname AS key, 'has ' || string_agg(p.name, ', ') AS detail
+    FROM pg_roles r, pg_class c, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER']) p(name)
+    WHERE r.rolname = %(role)s AND NOT r.rolsuper
+      AND c.oid = ANY(%(guarded)s::regclass[]) AND NOT pg_has_role(r.oid, c.relowner, 'USAGE')
+      AND (c.relname = ANY(%(append_only)s) OR p.name IN ('TRUNCATE', 'TRIGGER'))
+      AND (has_table_privilege(r.oid, c.oid, p.name)
+           OR p.name = 'UPDATE' AND has_any_column_privilege(r.oid, c.oid, 'UPDATE'))
+    GROUP BY c.relname
+    """,
+    MIGRATE,
+    _role,
+)
+
+# Whether the role that the application uses also owns the tables, so that its rights say nothing.
+ONE_ROLE = """
+    SELECT count(*) > 0 FROM pg_roles r, pg_class c
+    WHERE r.rolname = %(role)s AND c.oid = ANY(%(guarded)s::regclass[])
+      AND (r.rolsuper OR pg_has_role(r.oid, c.relowner, 'USAGE'))
+"""
+
+CHECKS = (TRIGGERS, FUNCTIONS, CONSTRAINTS, COLUMNS, WAYS_AROUND, RIGHTS)
+role_parameters = _role
