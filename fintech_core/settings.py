@@ -24,13 +24,17 @@ DEBUG = env.bool("DEBUG", default=False) and not PRODUCTION
 LOCAL_DIR = Path(env.str("LOCAL_DIR", default=str(BASE_DIR / ".local"))).absolute()
 
 
-def secret(name: str) -> str:
-    """Read a secret; development has a default that production refuses."""
-    default = f"insecure-development-{name.lower().replace('_', '-')}-not-for-production"
-    value: str = env.str(name, default=default)
-    if PRODUCTION and value == default:
+def required(name: str, development: str) -> str:
+    """Read a setting whose development default production refuses."""
+    value: str = env.str(name, default=development)
+    if PRODUCTION and value == development:
         raise ImproperlyConfigured(f"{name} must be set in production")
     return value
+
+
+def secret(name: str) -> str:
+    """Read a secret."""
+    return required(name, f"insecure-development-{name.lower().replace('_', '-')}-not-for-production")
 
 
 def development_only(name: str, active: bool) -> None:
@@ -191,17 +195,6 @@ CELERY_TIMEZONE = "UTC"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 AUTH_USER_MODEL = "users.User"
-PASSWORD_HASHERS = [
-    "fintech_core.hashers.Argon2id",
-    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-]
 LOGIN_URL = reverse_lazy("admin:login")
 
 LANGUAGE_CODE = "en"
@@ -221,19 +214,22 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Fintech Core <no-reply@localhost>")
 
 # Security
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=PRODUCTION)
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
 CSRF_FAILURE_VIEW = "fintech_core.views.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_AGE = 1800
 SESSION_SAVE_EVERY_REQUEST = True
-X_FRAME_OPTIONS = "DENY"
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -256,16 +252,16 @@ CORS_EXPOSE_HEADERS = [
 
 # Vendors. The sandbox stands in for all of them until a real key and URL are configured.
 SANDBOX_URL = env.str("SANDBOX_URL", default="http://127.0.0.1:8100")
-PAYSTACK_BASE_URL = env.str("PAYSTACK_BASE_URL", default=f"{SANDBOX_URL}/paystack")
-PAYSTACK_SECRET_KEY = env.str("PAYSTACK_SECRET_KEY", default="sk_test_fintech_core_development")
+PAYSTACK_BASE_URL = required("PAYSTACK_BASE_URL", f"{SANDBOX_URL}/paystack")
+PAYSTACK_SECRET_KEY = required("PAYSTACK_SECRET_KEY", "sk_test_fintech_core_development")
 PAYSTACK_PREVIOUS_SECRET_KEYS = env.list("PAYSTACK_PREVIOUS_SECRET_KEYS", default=[])
-VTPASS_BASE_URL = env.str("VTPASS_BASE_URL", default=f"{SANDBOX_URL}/vtpass/api")
-VTPASS_API_KEY = env.str("VTPASS_API_KEY", default="test_api_key_fintech_core")
-VTPASS_PUBLIC_KEY = env.str("VTPASS_PUBLIC_KEY", default="PK_test_fintech_core")
-VTPASS_SECRET_KEY = env.str("VTPASS_SECRET_KEY", default="SK_test_fintech_core")
+VTPASS_BASE_URL = required("VTPASS_BASE_URL", f"{SANDBOX_URL}/vtpass/api")
+VTPASS_API_KEY = required("VTPASS_API_KEY", "test_api_key_fintech_core")
+VTPASS_PUBLIC_KEY = required("VTPASS_PUBLIC_KEY", "PK_test_fintech_core")
+VTPASS_SECRET_KEY = required("VTPASS_SECRET_KEY", "SK_test_fintech_core")
 VTPASS_WEBHOOK_TOKEN = secret("VTPASS_WEBHOOK_TOKEN")
-VERIFIER_BASE_URL = env.str("VERIFIER_BASE_URL", default=f"{SANDBOX_URL}/verifier")
-VERIFIER_API_KEY = env.str("VERIFIER_API_KEY", default="sk_test_verifier_development")
+VERIFIER_BASE_URL = required("VERIFIER_BASE_URL", f"{SANDBOX_URL}/verifier")
+VERIFIER_API_KEY = required("VERIFIER_API_KEY", "sk_test_verifier_development")
 VENDOR_READ_TIMEOUT_S = env.float("VENDOR_READ_TIMEOUT_S", default=30.0)
 WEB_WAIT_LIMIT_S = 8.0
 
@@ -282,9 +278,11 @@ development_only("CRASH_POINTS_DIR", bool(CRASH_POINTS_DIR))
 development_only("SANDBOX_URL", "SANDBOX_URL" in env.ENVIRON)
 
 from fintech_core.wiring import (  # noqa: E402  the second half: which app serves which name
+    AUTH_PASSWORD_VALIDATORS,
     CELERY_BEAT_SCHEDULE,
     CELERY_TASK_ROUTES,
     EVENT_REACTIONS,
+    PASSWORD_HASHERS,
     REST_FRAMEWORK,
     SPECTACULAR_SETTINGS,
     UNFOLD,
@@ -293,8 +291,10 @@ from fintech_core.wiring import (  # noqa: E402  the second half: which app serv
 )
 
 __all__ = [
-    "CELERY_BEAT_SCHEDULE", "CELERY_TASK_ROUTES", "EVENT_REACTIONS", "REST_FRAMEWORK", "SPECTACULAR_SETTINGS",
-    "UNFOLD", "VENDORS", "WEBHOOK_JOBS",
+    "AUTH_PASSWORD_VALIDATORS", "CELERY_BEAT_SCHEDULE", "CELERY_TASK_ROUTES", "EVENT_REACTIONS",
+    "PASSWORD_HASHERS", "REST_FRAMEWORK", "SPECTACULAR_SETTINGS", "UNFOLD", "VENDORS", "WEBHOOK_JOBS",
 ]  # fmt: skip
 
-LOGGING = logs.configuration(level=env.str("LOG_LEVEL", default="INFO"), as_json=PRODUCTION or not sys.stderr.isatty())
+LOGGING = logs.configuration(
+    level=env.str("LOG_LEVEL", default="INFO"), as_json=PRODUCTION or not sys.stderr.isatty()
+)

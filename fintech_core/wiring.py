@@ -39,7 +39,11 @@ CELERY_TASK_ROUTES: dict[str, dict[str, str]] = {
 
 def every(seconds: float, task: str) -> dict[str, Any]:
     """Describe a beat entry; a tick that nobody took in time is dropped, since the rows stay due."""
-    return {"task": task, "schedule": timedelta(seconds=seconds), "options": {"expires": max(seconds * 2, 10)}}
+    return {
+        "task": task,
+        "schedule": timedelta(seconds=seconds),
+        "options": {"expires": max(seconds * 2, 10)},
+    }
 
 
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
@@ -54,6 +58,19 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "release parked credits": every(300, "transactions.sweep_parked_credits"),
     "clean up idempotency records": every(86_400, "fintech_core.cleanup_idempotency_records"),
 }
+
+# The first hashes, the others verify what they once hashed and are replaced at the next sign-in.
+PASSWORD_HASHERS: list[str] = [
+    "fintech_core.hashers.Argon2id",
+    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.AccessTokenAuthentication"],
@@ -99,4 +116,11 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "fintech_core.admin.environment_label",
+    "DASHBOARD_CALLBACK": "backoffice.figures.show",
+    "STYLES": ["backoffice.sidebar.stylesheet"],
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": "backoffice.sidebar.navigation",
+    },
 }

@@ -22,6 +22,9 @@ API = "api/v1/"
 NOT_IN_SETTINGS = {"SANDBOX_PORT", "SANDBOX_HOLD_S"}
 
 
+WITHOUT_ADMIN = {"users.RefreshToken"}  # hashes of one-time tokens; what staff may see is their session
+
+
 def routes(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
     """Yield every route of the project as it is written."""
     for entry in resolver.url_patterns:
@@ -41,7 +44,7 @@ def api_routes() -> set[str]:
 
 
 def test_migrations_say_what_the_models_say() -> None:
-    loader = MigrationLoader(None, ignore_no_initial=True)
+    loader = MigrationLoader(None)
     changes = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps)).changes(
         loader.graph
     )
@@ -59,7 +62,7 @@ def test_every_route_is_in_the_openapi_document() -> None:
 
 def test_every_model_is_registered_in_the_admin() -> None:
     ours = {model for model in apps.get_models() if model._meta.app_label in APPS}
-    assert {model._meta.label for model in ours - set(admin.site._registry)} == set()
+    assert {model._meta.label for model in ours - set(admin.site._registry)} == WITHOUT_ADMIN
 
 
 def test_every_name_of_a_job_is_a_task() -> None:

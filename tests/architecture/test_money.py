@@ -9,8 +9,8 @@ from django.db import models
 
 from tests.architecture.sources import APPS, MONEY_APPS, Source, parse, sources
 
-# Names that end like this are durations or shares of a limit, never money.
-TIME = ("_s", "_S", "_ms", "timeout", "TIMEOUT")
+# Names that end like this are durations and moments, never money.
+TIME = ("_s", "_S", "_ms", "_at", "timeout", "TIMEOUT")
 
 
 def floats(source: Source) -> Iterator[str]:

@@ -12,6 +12,16 @@ SECRETS = (
     "SECRET_KEY", "ACCESS_TOKEN_SECRET", "FIELD_SECRET", "PIN_PEPPER", "REFRESH_TOKEN_SECRET",
     "VTPASS_WEBHOOK_TOKEN",
 )  # fmt: skip
+VENDORS = {
+    "PAYSTACK_BASE_URL": "https://api.paystack.co",
+    "PAYSTACK_SECRET_KEY": "sk_live_0123456789abcdef",
+    "VTPASS_BASE_URL": "https://vtpass.com/api",
+    "VTPASS_API_KEY": "0123456789abcdef",
+    "VTPASS_PUBLIC_KEY": "PK_0123456789abcdef",
+    "VTPASS_SECRET_KEY": "SK_0123456789abcdef",
+    "VERIFIER_BASE_URL": "https://verifier.example.com",
+    "VERIFIER_API_KEY": "0123456789abcdef",
+}
 ADDRESSES = {
     "DATABASE_URL": "postgresql://nobody:x@127.0.0.1:1/none",
     "REDIS_URL": "redis://127.0.0.1:1/0",
@@ -23,7 +33,7 @@ VALUES = {name: f"{name.lower()}-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFG" 
 
 def check(**changes: str | None) -> subprocess.CompletedProcess[str]:
     """Run Django's checks for deployment in an environment of production with some changes."""
-    given: dict[str, str | None] = {**ADDRESSES, **VALUES, "ENVIRONMENT": "production", **changes}
+    given: dict[str, str | None] = {**ADDRESSES, **VENDORS, **VALUES, "ENVIRONMENT": "production", **changes}
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
@@ -41,7 +51,7 @@ def test_production_starts_without_a_warning() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("name", [*SECRETS, "DATABASE_URL", "REDIS_URL"])
+@pytest.mark.parametrize("name", [*SECRETS, *VENDORS, "DATABASE_URL", "REDIS_URL"])
 def test_production_refuses_a_default(name: str) -> None:
     result = check(**{name: None})
     assert result.returncode != 0
