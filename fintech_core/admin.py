@@ -6,8 +6,9 @@ The rules that a start is refused for stand in ``checks.py``.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -24,6 +25,11 @@ from waffle.models import Flag, Sample, Switch
 from fintech_core.checks import GuardedChecks
 from fintech_core.fields import EncryptedTextField
 from fintech_core.models import AuditRecord, IdempotencyRecord, JobRun
+
+if TYPE_CHECKING:
+    SwitchModelForm = forms.ModelForm[Switch]
+else:
+    SwitchModelForm = forms.ModelForm
 
 Action = TypeVar("Action", bound=Callable[..., Any])
 
@@ -173,10 +179,35 @@ class FlagAdmin(SwitchAdmin):
     list_display = ("name", "everyone", "percent", "superusers", "staff", "note")
 
 
-class PlainSwitchAdmin(SwitchAdmin):
-    """A switch for everybody."""
+class SwitchForm(SwitchModelForm):
+    """A switch under a name that no dialog has to itself."""
 
+    def clean_name(self) -> str:
+        """Refuse the name of a switch that is turned by a dialog with a reason."""
+        name: str = self.cleaned_data["name"]
+        if name in _turned_by_dialog:
+            raise forms.ValidationError("This switch is turned by a dialog, which asks for the reason.")
+        return name
+
+
+class PlainSwitchAdmin(SwitchAdmin):
+    """A switch for everybody. Those that are turned by a dialog are only shown here."""
+
+    form = SwitchForm
     list_display = ("name", "active", "note", "modified")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody turn a switch here that a dialog turns with a reason."""
+        own_dialog = obj is not None and obj.name in _turned_by_dialog
+        return not own_dialog and bool(super().has_change_permission(request, obj))
+
+
+_turned_by_dialog: set[str] = set()
+
+
+def turned_by_dialog(name: str) -> None:
+    """Keep a switch out of the plain form, since a dialog turns it with a reason and an audit row."""
+    _turned_by_dialog.add(name)
 
 
 class PeriodicTaskAdmin(ReadOnlyModelAdmin):

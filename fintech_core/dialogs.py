@@ -1,10 +1,11 @@
 """Admin actions as dialogs: a reason, one service call, and an answer that Unfold's page understands."""
 
 from collections.abc import Callable
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -46,3 +47,11 @@ def finish(request: HttpRequest, work: Callable[[], object], *, done: str) -> Ht
     else:
         messages.success(request, done)
     return HttpResponse(headers={"HX-Refresh": "true"})
+
+
+def document_id(object_id: str) -> UUID:
+    """Read the id in a dialog's address. Raises Http404 when it is none."""
+    try:
+        return UUID(object_id)
+    except ValueError:
+        raise Http404 from None

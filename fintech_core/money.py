@@ -18,6 +18,7 @@ __all__ = [
     "basis_points_down",
     "decimals",
     "enabled_currencies",
+    "for_people",
     "format_amount",
     "is_enabled",
     "parse_amount",
@@ -62,6 +63,11 @@ def format_amount(amount: Decimal, currency: str) -> str:
     if exact != amount:
         raise ValueError(f"{amount} has more decimals than {currency} allows")
     return f"{exact:f}"
+
+
+def for_people(amount: Decimal, currency: str) -> str:
+    """Write an amount as a person reads it: ``NGN 1,500.00``. Raises ValueError if that would round."""
+    return f"{currency} {Decimal(format_amount(amount, currency)):,f}"
 
 
 def parse_amount(text: object, currency: str) -> Decimal:

@@ -55,13 +55,7 @@ def _amounts(payload: Mapping[str, Any]) -> dict[str, str]:
     currency = payload.get("currency")
     names = {"amount": "money", "fee": "fee_money"}
     return {
-        shown: _for_people(str(payload[name]), str(currency))
+        shown: money.for_people(Decimal(payload[name]), str(currency))
         for name, shown in names.items()
         if currency and payload.get(name) is not None and Decimal(payload[name])
     }
-
-
-def _for_people(amount: str, currency: str) -> str:
-    """Write ``1500.00`` as ``NGN 1,500.00``."""
-    whole, point, rest = money.format_amount(Decimal(amount), currency).partition(".")
-    return f"{currency} {int(whole):,}{point}{rest}"

@@ -82,5 +82,11 @@ class DuplicateReference(DomainError):
     code, status, title = "duplicate_reference", 409, "This was booked before"
 
 
+class LimitRuleRefused(DomainError):
+    """A new limit would take effect too soon, or beside another one of the same instant."""
+
+    code, status, title = "limit_rule_refused", 422, "This limit cannot be added"
+
+
 class ChartViolation(Exception):
     """A draft touches an account its type may not touch, or does not balance: a bug, never a client's fault."""

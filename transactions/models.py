@@ -44,18 +44,6 @@ class LedgerAccount(models.Model):
         return f"{self.code} {self.currency}"
 
 
-def _user_key(related_name: str) -> "models.ForeignKey[object, object]":
-    """Point at a user without a constraint in the database; the row may be read by everybody at once."""
-    return models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-        related_name=related_name,
-    )
-
-
 class Transaction(models.Model):
     """One business movement of money. Amounts are in major units of ``currency``."""
 
@@ -76,9 +64,30 @@ class Transaction(models.Model):
     to_wallet = models.ForeignKey(
         "wallet.Wallet", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    from_user = _user_key("sent_transactions")
-    to_user = _user_key("received_transactions")
-    initiated_by = _user_key("+")
+    from_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="sent_transactions",
+    )
+    to_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="received_transactions",
+    )
+    initiated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
     description = models.CharField(max_length=200, blank=True, default="")
     metadata = models.JSONField(default=dict)
     reverses = models.OneToOneField(
@@ -98,6 +107,10 @@ class Transaction(models.Model):
     effective_at = models.DateTimeField(null=True, help_text="Only when it differs from the recorded time")
 
     class Meta:
+        permissions: ClassVar = [
+            ("reverse_transaction", "Can book the mirror of a completed transaction"),
+            ("switch_money_out", "Can stop outgoing money and resume it"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["type", "source_kind", "source_id"],

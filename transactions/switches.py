@@ -30,7 +30,7 @@ class _Memory:
     def stopped(self) -> bool:
         with self._lock:
             if time.monotonic() - self._read_at > REMEMBERED_S:
-                self._stopped = Switch.objects.filter(name=MONEY_OUT_STOPPED, active=True).exists()
+                self._stopped = is_money_out_stopped()
                 self._read_at = time.monotonic()
             return self._stopped
 
@@ -48,6 +48,11 @@ def require_money_out() -> None:
         raise MoneyOutPaused(
             "Outgoing payments are paused for a moment. Your money is safe.", retry_after_s=60
         )
+
+
+def is_money_out_stopped() -> bool:
+    """Say whether outgoing money is stopped, as the database has it now."""
+    return Switch.objects.filter(name=MONEY_OUT_STOPPED, active=True).exists()
 
 
 @transaction.atomic

@@ -1,8 +1,11 @@
 """Who may call a staff route."""
 
+from django.http import HttpRequest
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from users.models import User
 
 
 class StaffPermission(BasePermission):
@@ -13,3 +16,10 @@ class StaffPermission(BasePermission):
         needed = getattr(view, "staff_permissions", {}).get(getattr(view, "action", None))
         user = request.user
         return bool(needed and user.is_authenticated and user.is_staff and user.has_perm(needed))
+
+
+def staff_member(request: HttpRequest) -> User:
+    """Return who acts in the admin. Raises TypeError for nobody: the admin lets only staff in."""
+    if not isinstance(request.user, User):
+        raise TypeError("the admin is open to signed-in staff only")
+    return request.user

@@ -42,6 +42,7 @@ class Wallet(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        permissions: ClassVar = [("freeze_wallet", "Can stop money at a wallet and let it move again")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["owner", "kind", "currency"], name="wallet_one_of_a_kind_and_currency"

@@ -1,38 +1,15 @@
-"""Staff: people, their sessions and PINs, and the queue of identity cases.
-
-Nobody is edited here and nobody is made staff by a form: what changes goes through dialogs that call the same
-services as the API.
-"""
-
-from typing import Any
-from uuid import UUID
+"""People, and how they get in: their sessions and PINs."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action, display
 
 from fintech_core import clock
 from fintech_core.admin import DocumentModelAdmin, ReadOnlyModelAdmin
-from fintech_core.dialogs import OptionalReasonForm, ReasonForm, finish
-from users.enums import KycStatus
-from users.models import IdentityDocument, KycCase, Session, TransactionPin, User
-from users.services import accounts, kyc, pins, sessions
-
-STATUS_COLOURS = {
-    KycStatus.SUBMITTED: "info",
-    KycStatus.IN_REVIEW: "warning",
-    KycStatus.NEEDS_INFO: "warning",
-    KycStatus.APPROVED: "success",
-    KycStatus.REJECTED: "danger",
-    KycStatus.EXPIRED: "danger",
-}
-
-
-def _actor(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise TypeError("the admin is open to signed-in staff only")
-    return request.user
+from fintech_core.dialogs import ReasonForm, document_id, finish
+from users.models import RefreshToken, Session, TransactionPin, User
+from users.permissions import staff_member
+from users.services import accounts, pins, sessions
 
 
 @admin.register(User)
@@ -89,8 +66,8 @@ class UserAdmin(DocumentModelAdmin):
         return finish(
             request,
             lambda: accounts.suspend(
-                user_id=UUID(object_id),
-                actor=_actor(request),
+                user_id=document_id(object_id),
+                actor=staff_member(request),
                 reason=form.cleaned_data["reason"],
                 now=clock.now(),
             ),
@@ -113,7 +90,9 @@ class UserAdmin(DocumentModelAdmin):
         return finish(
             request,
             lambda: accounts.reinstate(
-                user_id=UUID(object_id), actor=_actor(request), reason=form.cleaned_data["reason"]
+                user_id=document_id(object_id),
+                actor=staff_member(request),
+                reason=form.cleaned_data["reason"],
             ),
             done="The customer may sign in again.",
         )
@@ -134,7 +113,9 @@ class UserAdmin(DocumentModelAdmin):
         return finish(
             request,
             lambda: pins.reset(
-                user_id=UUID(object_id), actor=_actor(request), reason=form.cleaned_data["reason"]
+                user_id=document_id(object_id),
+                actor=staff_member(request),
+                reason=form.cleaned_data["reason"],
             ),
             done="The PIN is reset.",
         )
@@ -167,13 +148,23 @@ class SessionAdmin(DocumentModelAdmin):
         return finish(
             request,
             lambda: sessions.end_session_by_staff(
-                session_id=UUID(object_id),
-                actor=_actor(request),
+                session_id=document_id(object_id),
+                actor=staff_member(request),
                 reason=form.cleaned_data["reason"],
                 now=clock.now(),
             ),
             done="The session is closed.",
         )
+
+
+@admin.register(RefreshToken)
+class RefreshTokenAdmin(ReadOnlyModelAdmin):
+    """The chain of each session: when a token was issued and used. Its hash is nobody's business."""
+
+    list_display = ("id", "session", "issued_at", "consumed_at", "expires_at")
+    list_select_related = ("session",)
+    ordering = ("-id",)
+    fields = ("session", "parent", "issued_at", "consumed_at", "expires_at")
 
 
 @admin.register(TransactionPin)
@@ -186,109 +177,3 @@ class TransactionPinAdmin(ReadOnlyModelAdmin):
     search_fields = ("user__email__iexact",)
     ordering = ("-set_at",)
     fields = ("user", "failed_attempts", "locked_at", "set_at", "pepper_version")
-
-
-@admin.register(IdentityDocument)
-class IdentityDocumentAdmin(ReadOnlyModelAdmin):
-    """Whose document is whose, by kind and day; the fingerprint is not shown."""
-
-    list_display = ("user", "document_type", "created_at")
-    list_filter = ("document_type",)
-    list_select_related = ("user",)
-    search_fields = ("user__email__iexact",)
-    ordering = ("-created_at",)
-    fields = ("user", "document_type", "created_at")
-
-
-@admin.register(KycCase)
-class KycCaseAdmin(DocumentModelAdmin):
-    """The queue of identity cases."""
-
-    list_display = ("created_at", "user", "requested_tier", "document_type", "shown_status", "decided_by")
-    list_filter = ("status", "tier", "document_type")
-    list_select_related = ("user", "decided_by")
-    search_fields = ("user__email__iexact", "id__exact")
-    ordering = ("-created_at", "-id")
-    fields = (
-        "id",
-        "user",
-        "tier",
-        "status",
-        "document_type",
-        "masked_number",
-        "date_of_birth",
-        "address",
-        "reason",
-        "decided_by",
-        "decided_at",
-        "created_at",
-        "next_check_at",
-        "checks",
-    )
-    readonly_fields = ("masked_number",)
-    actions_detail = ("approve", "reject")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[KycCase]:
-        """Leave the encrypted number out of lists; the page of one case reads it to mask it."""
-        rows: QuerySet[KycCase] = super().get_queryset(request)
-        return rows.defer("document_number")
-
-    @display(description="Tier", ordering="tier")
-    def requested_tier(self, case: KycCase) -> int:
-        """Return the tier that is asked for."""
-        return case.tier
-
-    @display(
-        description="Status",
-        ordering="status",
-        label={str(key): value for key, value in STATUS_COLOURS.items()},
-    )
-    def shown_status(self, case: KycCase) -> tuple[str, str]:
-        """Return the status with its colour."""
-        return case.status, case.get_status_display()
-
-    @display(description="Document number")
-    def masked_number(self, case: KycCase) -> str:
-        """Return the last four characters, enough to compare with what the customer says."""
-        number = str(case.document_number)
-        return f"{'•' * (len(number) - 4)}{number[-4:]}"
-
-    @action(
-        description="Approve",
-        permissions=["users.decide_kyc"],
-        icon="check_circle",
-        dialog={
-            "title": "Approve this case",
-            "description": "The customer's tier rises at once.",
-            "form_class": OptionalReasonForm,
-            "form_submit_text": "Approve",
-        },
-    )
-    def approve(self, request: HttpRequest, form: OptionalReasonForm, object_id: str) -> HttpResponse:
-        """Approve the case."""
-        return self._decide(request, form, object_id, kyc.approve, "The case is approved.")
-
-    @action(
-        description="Reject",
-        permissions=["users.decide_kyc"],
-        icon="cancel",
-        dialog={
-            "title": "Reject this case",
-            "description": "The customer reads the reason.",
-            "form_class": ReasonForm,
-            "form_submit_text": "Reject",
-        },
-    )
-    def reject(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """Reject the case."""
-        return self._decide(request, form, object_id, kyc.reject, "The case is rejected.")
-
-    def _decide(
-        self, request: HttpRequest, form: Any, object_id: str, decide: Any, done: str
-    ) -> HttpResponse:
-        reason = form.cleaned_data["reason"]
-        return finish(
-            request,
-            lambda: decide(case_id=UUID(object_id), actor=_actor(request), reason=reason, now=clock.now()),
-            done=done,
-        )
