@@ -177,17 +177,12 @@ def processes(port: int, sandbox_port: int) -> list[Process]:
             ready=partial(programs.answers, f"{sandbox}/_control/health"),
         ),
         *workers,
+        Process("beat", programs.beat(), {**quiet, "APPLICATION_NAME": "beat"}),
         Process(
             "web",
             programs.web(port, workers=WEB_WORKERS, threads=WEB_THREADS),
             {**environment, "APPLICATION_NAME": "web"},
-            ready=partial(programs.answers, f"{web}/readyz"),
-        ),
-        Process(
-            "beat",
-            programs.beat(),
-            {**quiet, "APPLICATION_NAME": "beat"},
-            ready=partial(workers_answer, nodes),
+            ready=lambda: programs.answers(f"{web}/readyz") and workers_answer(nodes),
         ),
     ]
 
