@@ -4,6 +4,7 @@ import os
 import threading
 import time
 import uuid
+from datetime import datetime
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _lock = threading.Lock()
@@ -26,6 +27,11 @@ def uuid7() -> uuid.UUID:
     randomness = int.from_bytes(os.urandom(8), "big") >> 2
     value = (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62 | randomness
     return uuid.UUID(int=value)
+
+
+def least_uuid7(at: datetime) -> uuid.UUID:
+    """Return the least key that is made at this instant: ``id >= least_uuid7(at)`` is a range of the index."""
+    return uuid.UUID(int=int(at.timestamp() * 1000) << 80)
 
 
 def new_reference(prefix: str) -> str:

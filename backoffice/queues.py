@@ -1,0 +1,32 @@
+"""Open work that waits for a person: what counts, and the filter that shows it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from transactions.enums import ParkedCreditStatus
+from transactions.models import ParkedCredit
+from users.enums import KycStatus
+from users.models import KycCase
+
+MOST_COUNTED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """``query`` is the list's query string; ``count`` stops at ``MOST_COUNTED``."""
+
+    query: str
+    count: Callable[[], int]
+
+
+def _open_kyc() -> int:
+    return KycCase.objects.filter(status=KycStatus.IN_REVIEW)[:MOST_COUNTED].count()
+
+
+def _parked_credits() -> int:
+    return ParkedCredit.objects.filter(status=ParkedCreditStatus.PARKED)[:MOST_COUNTED].count()
+
+
+OPEN_KYC = Queue(urlencode({"status__exact": KycStatus.IN_REVIEW.value}), _open_kyc)
+PARKED_CREDITS = Queue(urlencode({"status__exact": ParkedCreditStatus.PARKED.value}), _parked_credits)
