@@ -1,0 +1,88 @@
+"""Staff: fundings with their checkouts and payments, and the inbox. Everything is to look at."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from fintech_core.admin import ReadOnlyInline, ReadOnlyModelAdmin
+from payments import selectors
+from payments.models import CheckoutAttempt, Payment, PaymentIntent, WebhookEvent
+
+
+class AttemptInline(ReadOnlyInline):
+    """The checkouts of a funding."""
+
+    model = CheckoutAttempt
+    fields = ("number", "reference", "state", "outcome", "sent_at", "asked_at")
+
+
+class PaymentInline(ReadOnlyInline):
+    """What the gateway received for a funding."""
+
+    model = Payment
+    fields = ("vendor_payment_id", "state", "amount", "currency", "charged", "paid_at", "transaction")
+
+
+@admin.register(PaymentIntent)
+class PaymentIntentAdmin(ReadOnlyModelAdmin):
+    """Fundings."""
+
+    list_display = (
+        "reference",
+        "status",
+        "gateway",
+        "amount",
+        "currency",
+        "credited",
+        "created_at",
+        "expires_at",
+    )
+    list_filter = ("status", "gateway", "currency")
+    search_fields = ("=reference", "=user__email")
+    ordering = ("-created_at", "-id")
+    inlines = (AttemptInline, PaymentInline)
+
+
+@admin.register(CheckoutAttempt)
+class CheckoutAttemptAdmin(ReadOnlyModelAdmin):
+    """Checkouts, found by the reference that a gateway names."""
+
+    list_display = ("reference", "gateway", "state", "outcome", "created_at", "asked_at")
+    list_filter = ("state", "gateway")
+    search_fields = ("=reference",)
+    ordering = ("-created_at", "-id")
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyModelAdmin):
+    """Payments of gateways; those in suspense or in review wait for staff."""
+
+    list_display = (
+        "vendor_payment_id",
+        "gateway",
+        "state",
+        "amount",
+        "currency",
+        "charged",
+        "paid_at",
+        "created_at",
+    )
+    list_filter = ("state", "gateway", "currency")
+    search_fields = ("=vendor_payment_id", "=intent__reference")
+    ordering = ("-created_at", "-id")
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(ReadOnlyModelAdmin):
+    """The inbox of every vendor's webhooks. Bodies may hold personal data and are not shown."""
+
+    list_display = ("received_at", "vendor", "type", "subject", "status", "outcome", "checks", "trust")
+    list_filter = ("status", "vendor", "family")
+    search_fields = ("=subject", "=dedupe_key")
+    ordering = ("-received_at", "-id")
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        """Leave the bodies in the database."""
+        return selectors.list_webhooks()

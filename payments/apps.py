@@ -1,0 +1,17 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class PaymentsConfig(AppConfig):
+    """Money in through gateways, and the inbox for every vendor's webhooks."""
+
+    name = "payments"
+    verbose_name = "Payments"
+
+    def ready(self) -> None:
+        """Say how a payment intent answers a repeated request."""
+        from fintech_core.idempotency import register_document
+        from payments.rendering import answer
+
+        register_document("payment_intent", answer)

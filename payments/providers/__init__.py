@@ -1,0 +1,1 @@
+"""Gateways: one interface, one module per vendor, chosen by settings."""
