@@ -19,13 +19,13 @@ from typing import Any
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from fintech_core import clock, crashpoints
 from fintech_core.exceptions import DomainError, domain_problem
 from fintech_core.models import IdempotencyRecord
 
-LOOKUP_ATTEMPTS = 20
+LOOKUP_LIMIT_S = 2.0
 LOOKUP_PAUSE_S = 0.1
 TRANSACTION_ATTEMPTS = 3
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
@@ -146,7 +146,7 @@ def run(scope: Scope, work: Callable[[], Answer], *, request_id: str | None = No
             if sqlstate in RETRYABLE_SQLSTATES and attempt < TRANSACTION_ATTEMPTS:
                 time.sleep(0.02 * attempt)
                 continue
-            if not _connection_lost(error):
+            if not _connection_lost(sqlstate):
                 raise
             return _after_lost_connection(scope, error)
         except InterfaceError as error:
@@ -198,10 +198,12 @@ def _store(scope: Scope, answer: Answer) -> None:
     )
 
 
-def _connection_lost(error: DatabaseError) -> bool:
-    raw = connection.connection
-    sqlstate = getattr(error.__cause__, "sqlstate", None) or ""
-    return raw is None or raw.closed or raw.broken or sqlstate.startswith(("57P", "08"))
+def _connection_lost(sqlstate: str | None) -> bool:
+    """Say whether COMMIT may have succeeded unheard: the server said good-bye, or nothing at all.
+
+    The connection itself cannot be asked: Django has opened a new one while it left the broken transaction.
+    """
+    return sqlstate is None or sqlstate.startswith(("57P", "08"))
 
 
 def _after_lost_connection(scope: Scope, error: Exception) -> Answer:
@@ -211,7 +213,8 @@ def _after_lost_connection(scope: Scope, error: Exception) -> Answer:
     the lock is free.
     """
     connection.close()
-    for _ in range(LOOKUP_ATTEMPTS):
+    give_up = time.monotonic() + LOOKUP_LIMIT_S
+    while time.monotonic() < give_up:
         try:
             with transaction.atomic():
                 found = _claim(scope)

@@ -1,0 +1,83 @@
+"""The web process dies in the middle of a transfer: before COMMIT nothing, after COMMIT everything (W2, W4, W6)."""
+
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from tests.clients import Person, eventually
+from tests.flows.parallel import at_once
+from tests.stack import Stack
+
+BEFORE_COMMIT = ("ledger.locked", "ledger.written", "idempotency.before_commit")
+
+
+def dies(stack: Stack, point: str, sender: Person, recipient: Person, amount: str, key: str) -> None:
+    """Send money while the web server kills itself at the point, and start it again."""
+    stack.arm(point)
+    with pytest.raises(httpx2.TransportError):
+        sender.transfer(recipient, amount, key=key)
+    stack.wait_for_crash(point)
+    stack.web.wait_until_dead()
+    stack.heal()
+
+
+class TestBeforeCommit:
+    @pytest.mark.parametrize("point", BEFORE_COMMIT)
+    def test_nothing_happened_and_the_same_key_runs(self, stack: Stack, point: str) -> None:
+        ada, chidi, key = stack.person(funds="100.00"), stack.person("Chidi"), str(uuid4())
+        dies(stack, point, ada, chidi, "40.00", key)
+        assert (ada.balance(), chidi.balance()) == ("100.00", "0.00")
+        assert stack.sql("SELECT 1 FROM fintech_core_idempotencyrecord WHERE key = %s", key) == []
+        again = ada.transfer(chidi, "40.00", key=key)
+        assert again.status_code == 201, again.text
+        assert "Idempotent-Replayed" not in again.headers
+        assert (ada.balance(), chidi.balance()) == ("60.00", "40.00")
+
+
+class TestAfterCommit:
+    def test_the_same_key_answers_what_was_done(self, stack: Stack) -> None:
+        ada, chidi, key = stack.person(funds="100.00"), stack.person("Chidi"), str(uuid4())
+        dies(stack, "idempotency.after_commit", ada, chidi, "40.00", key)
+        assert (ada.balance(), chidi.balance()) == ("60.00", "40.00")
+        for _ in range(2):
+            again = ada.transfer(chidi, "40.00", key=key)
+            assert (again.status_code, again.headers["Idempotent-Replayed"]) == (201, "true")
+        assert ada.get(f"/transactions/{again.json()['id']}").json()["status"] == "completed"
+        assert (ada.balance(), chidi.balance()) == ("60.00", "40.00")
+        assert len(ada.get("/transactions", type="transfer").json()["results"]) == 1
+
+    def test_both_are_told_although_nobody_rang(self, stack: Stack) -> None:
+        """W4: the process died between COMMIT and the bell; the sweep finds the event by its row."""
+        ada, chidi = stack.person(funds="100.00"), stack.person("Chidi")
+        dies(stack, "idempotency.after_commit", ada, chidi, "40.00", str(uuid4()))
+        stack.sweep()
+
+        def told(person: Person) -> set[str]:
+            return {message["type"] for message in person.get("/notifications").json()["results"]}
+
+        eventually(lambda: "transfer.sent" in told(ada), "the sender is told")
+        eventually(lambda: "transfer.received" in told(chidi), "the receiver is told")
+
+
+class TestSurvivors:
+    def test_a_killed_request_takes_its_neighbours_down_but_no_money(self, stack: Stack) -> None:
+        """The others that were on their way fail or succeed as a whole, and repeat safely under their own keys."""
+        ada, chidi = stack.person(funds="100.00"), stack.person("Chidi")
+        keys = [str(uuid4()) for _ in range(8)]
+        stack.arm("idempotency.before_commit")
+
+        def send(number: int) -> int:
+            try:
+                return ada.transfer(chidi, "5.00", key=keys[number]).status_code
+            except httpx2.TransportError:
+                return 0
+
+        first = at_once(len(keys), send)
+        assert 0 in first
+        stack.web.wait_until_dead()
+        stack.heal()
+        eventually(
+            lambda: all(send(number) == 201 for number in range(len(keys))), "every key has its answer"
+        )
+        assert (ada.balance(), chidi.balance()) == ("60.00", "40.00")

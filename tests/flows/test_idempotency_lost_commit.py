@@ -1,0 +1,117 @@
+"""W3: the answer of COMMIT gets lost. Whatever PostgreSQL did, the client never learns the opposite."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
+from uuid import uuid4
+
+import httpx2
+import psycopg
+import pytest
+
+from tests import grounds
+from tests.clients import Person, eventually
+from tests.databases import Databases
+from tests.flows.wire import Cut, Wire
+from tests.grounds import Ground
+from tests.stack import Stack
+
+POINT = "idempotency.before_commit"
+
+
+@pytest.fixture(scope="module")
+def ground(databases: Databases) -> Iterator[Ground]:
+    """A database of this module's own."""
+    with grounds.shared(databases) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def wire(ground: Ground) -> Iterator[Wire]:
+    """The wire to it."""
+    with Wire.to(ground.database_url) as laid:
+        yield laid
+
+
+@pytest.fixture(scope="module")
+def stack(ground: Ground, wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose programs reach PostgreSQL over the wire."""
+    wired = nullcontext(replace(ground, database_url=wire.url))
+    with Stack.start(wired, tmp_path_factory.mktemp("wired")) as running:
+        yield running
+
+
+def paused(stack: Stack, request: Callable[[], httpx2.Response], hurt: Callable[[], None]) -> httpx2.Response:
+    """Send a request, hurt the system while T1 stands right before its COMMIT, and return the answer."""
+    pause, reached = stack.crash_points / f"{POINT}.pause", stack.crash_points / f"{POINT}.reached"
+    reached.unlink(missing_ok=True)
+    pause.touch()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(request)
+        try:
+            eventually(reached.exists, f"the request reaches {POINT}")
+            hurt()
+        finally:
+            pause.unlink()
+        return answer.result()
+
+
+class TestLostAnswer:
+    @pytest.mark.parametrize("how", [Cut.ANSWER_LOST, Cut.ARRIVED_LATE])
+    def test_a_committed_transfer_is_answered_as_done(self, stack: Stack, wire: Wire, how: Cut) -> None:
+        ada, chidi, key = stack.person(funds="100.00"), stack.person("Chidi"), str(uuid4())
+        first = paused(
+            stack,
+            lambda: ada.transfer(chidi, "40.00", key=key),
+            lambda: wire.cut(how, application_name="stack-web"),
+        )
+        wire.wait_until_cut()
+        assert first.status_code == 201, first.text
+        again = ada.transfer(chidi, "40.00", key=key)
+        assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert (ada.balance(), chidi.balance()) == ("60.00", "40.00")
+        assert len(ada.get("/transactions", type="transfer").json()["results"]) == 1
+
+    def test_a_commit_that_never_arrived_is_told_and_repeated_safely(self, stack: Stack, wire: Wire) -> None:
+        ada, chidi, key = stack.person(funds="100.00"), stack.person("Chidi"), str(uuid4())
+        first = paused(
+            stack,
+            lambda: ada.transfer(chidi, "40.00", key=key),
+            lambda: wire.cut(Cut.NEVER_ARRIVED, application_name="stack-web"),
+        )
+        wire.wait_until_cut()
+        self.is_told_to_repeat(first)
+        assert (ada.balance(), chidi.balance()) == ("100.00", "0.00")
+        self.runs(ada, chidi, key)
+
+    def test_a_session_that_was_ended_before_its_commit_did_nothing(self, stack: Stack) -> None:
+        ada, chidi, key = stack.person(funds="100.00"), stack.person("Chidi"), str(uuid4())
+        first = paused(stack, lambda: ada.transfer(chidi, "40.00", key=key), lambda: self.end_session(stack))
+        self.is_told_to_repeat(first)
+        assert (ada.balance(), chidi.balance()) == ("100.00", "0.00")
+        self.runs(ada, chidi, key)
+
+    @staticmethod
+    def is_told_to_repeat(answer: httpx2.Response) -> None:
+        assert answer.status_code == 503, answer.text
+        assert answer.json()["retryable"] is True
+        assert int(answer.headers["Retry-After"]) >= 1
+
+    @staticmethod
+    def runs(ada: Person, chidi: Person, key: str) -> None:
+        again = ada.transfer(chidi, "40.00", key=key)
+        assert again.status_code == 201, again.text
+        assert "Idempotent-Replayed" not in again.headers
+        assert (ada.balance(), chidi.balance()) == ("60.00", "40.00")
+
+    @staticmethod
+    def end_session(stack: Stack) -> None:
+        """End the session that is in its transaction, as an operator or a restart would."""
+        with psycopg.connect(stack.ground.owner_url, autocommit=True) as owner:
+            ended = owner.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND application_name = 'stack-web' AND state = 'idle in transaction'"
+            ).fetchall()
+        assert ended == [(True,)]
