@@ -112,7 +112,7 @@ check: $(VENV)/.development ## style, types, imports, migrations, OpenAPI, archi
 		diff .openapi.new.yaml openapi.yaml | head -20; echo "openapi.yaml is stale: make openapi" >&2; exit 1; }
 	@rm -f .openapi.new.yaml
 	$(PY) -m openapi_spec_validator openapi.yaml
-	$(NO_SERVERS) $(PY) run_tests.py --category architecture -q
+	$(NO_SERVERS) $(PY) run_tests.py --category architecture -q tests/architecture
 	@if $(COMPOSE) version >/dev/null 2>&1; then \
 		set -e; for file in docker-compose.yml docker-compose.production.yml; do \
 			echo "$(COMPOSE) --file $$file config"; \
@@ -131,7 +131,7 @@ lock: $(VENV)/.development ## write requirements.lock, with hashes, for the imag
 
 security: $(VENV)/.development ## known vulnerabilities, and Django's checks for production
 	$(PY) -m ruff check --select S $(SOURCES)
-	$(PY) run_tests.py --category architecture -q -k production
+	$(PY) run_tests.py --category architecture -q tests/architecture -k production
 	$(PY) -m pip_audit --requirement requirements.txt --disable-pip --no-deps
 
 # Containers
