@@ -15,7 +15,7 @@ class AttemptInline(ReadOnlyInline):
     """The checkouts of a funding."""
 
     model = CheckoutAttempt
-    fields = ("number", "reference", "state", "outcome", "sent_at", "asked_at")
+    fields = ("number", "reference", "status", "outcome", "sent_at", "asked_at")
 
 
 class PaymentInline(ReadOnlyInline):
@@ -49,8 +49,8 @@ class PaymentIntentAdmin(ReadOnlyModelAdmin):
 class CheckoutAttemptAdmin(ReadOnlyModelAdmin):
     """Checkouts, found by the reference that a gateway names."""
 
-    list_display = ("reference", "gateway", "state", "outcome", "created_at", "asked_at")
-    list_filter = ("state", "gateway")
+    list_display = ("reference", "gateway", "status", "outcome", "created_at", "asked_at")
+    list_filter = ("status", "gateway")
     search_fields = ("=reference",)
     ordering = ("-created_at", "-id")
 

@@ -27,7 +27,7 @@ INTENT_SOURCES: dict[str, frozenset[str]] = {
 }
 
 
-class AttemptState(models.TextChoices):
+class AttemptStatus(models.TextChoices):
     """How one checkout at a gateway stands.
 
     ``sent`` means that the gateway may know it; ``lost`` that it does, but its link never reached us. ``failed`` is
@@ -45,16 +45,16 @@ class AttemptState(models.TextChoices):
 
 
 # The gateway is asked about these until the ladder ends.
-WATCHED_ATTEMPTS = frozenset({AttemptState.SENT, AttemptState.OPEN, AttemptState.LOST})
+WATCHED_ATTEMPTS = frozenset({AttemptStatus.SENT, AttemptStatus.OPEN, AttemptStatus.LOST})
 ATTEMPT_SOURCES: dict[str, frozenset[str]] = {
-    AttemptState.SENT: frozenset({AttemptState.CREATED}),
-    AttemptState.CREATED: frozenset({AttemptState.SENT}),
-    AttemptState.OPEN: frozenset({AttemptState.SENT}),
-    AttemptState.LOST: frozenset({AttemptState.SENT}),
-    AttemptState.DECLINED: frozenset({AttemptState.SENT}),
-    AttemptState.FAILED: frozenset(WATCHED_ATTEMPTS),
-    AttemptState.SUCCEEDED: frozenset(AttemptState) - {AttemptState.SUCCEEDED, AttemptState.REVERSED},
-    AttemptState.REVERSED: frozenset(AttemptState) - {AttemptState.REVERSED},
+    AttemptStatus.SENT: frozenset({AttemptStatus.CREATED}),
+    AttemptStatus.CREATED: frozenset({AttemptStatus.SENT}),
+    AttemptStatus.OPEN: frozenset({AttemptStatus.SENT}),
+    AttemptStatus.LOST: frozenset({AttemptStatus.SENT}),
+    AttemptStatus.DECLINED: frozenset({AttemptStatus.SENT}),
+    AttemptStatus.FAILED: frozenset(WATCHED_ATTEMPTS),
+    AttemptStatus.SUCCEEDED: frozenset(AttemptStatus) - {AttemptStatus.SUCCEEDED, AttemptStatus.REVERSED},
+    AttemptStatus.REVERSED: frozenset(AttemptStatus) - {AttemptStatus.REVERSED},
 }
 
 

@@ -24,7 +24,7 @@ from fintech_core.fields import EncryptedTextField, MoneyField, UuidKey
 from payments.enums import (
     OPEN_INTENTS,
     UNFINISHED_WEBHOOKS,
-    AttemptState,
+    AttemptStatus,
     IntentStatus,
     PaymentState,
     Trust,
@@ -94,7 +94,7 @@ class CheckoutAttempt(models.Model):
     number = models.PositiveSmallIntegerField()
     gateway = models.CharField(max_length=20)
     reference = models.CharField(max_length=64)
-    state = models.CharField(max_length=10, choices=AttemptState, default=AttemptState.CREATED)
+    status = models.CharField(max_length=10, choices=AttemptStatus, default=AttemptStatus.CREATED)
     link = models.CharField(max_length=500, blank=True, default="")
     outcome = models.CharField(max_length=60, blank=True, default="", help_text="The gateway's last word")
     evidence = models.JSONField(default=dict, help_text="What the gateway said, redacted")
@@ -106,9 +106,11 @@ class CheckoutAttempt(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["gateway", "reference"], name="attempt_reference_is_unique"),
             models.UniqueConstraint(fields=["intent", "number"], name="attempt_number_is_unique"),
-            models.CheckConstraint(condition=Q(state__in=AttemptState.values), name="attempt_state_is_known"),
             models.CheckConstraint(
-                condition=~Q(state=AttemptState.OPEN) | ~Q(link=""), name="attempt_open_has_a_link"
+                condition=Q(status__in=AttemptStatus.values), name="attempt_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=AttemptStatus.OPEN) | ~Q(link=""), name="attempt_open_has_a_link"
             ),
         ]
 

@@ -15,7 +15,7 @@ from django.db.models import Q
 from fintech_core import attempts, clock, jobs
 from fintech_core.outcomes import ProviderError
 from payments import ladders
-from payments.enums import OPEN_INTENTS, WATCHED_ATTEMPTS, AttemptState
+from payments.enums import OPEN_INTENTS, WATCHED_ATTEMPTS, AttemptStatus
 from payments.errors import GatewayUnavailable
 from payments.models import CheckoutAttempt, PaymentIntent
 from payments.providers import registry
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=300)
 SWEEP_LIMIT = 200
 # A failed try can be followed by a paid one on the same page, so the ladder goes on with it, too.
-_ASKED = frozenset({*WATCHED_ATTEMPTS, AttemptState.FAILED})
+_ASKED = frozenset({*WATCHED_ATTEMPTS, AttemptStatus.FAILED})
 
 
 def check(*, intent_id: UUID) -> None:
@@ -79,7 +79,7 @@ def _unstarted() -> Q:
 
 
 def _asked(intent: PaymentIntent) -> list[CheckoutAttempt]:
-    return list(intent.attempts.filter(state__in=sorted(_ASKED)).order_by("number"))
+    return list(intent.attempts.filter(status__in=sorted(_ASKED)).order_by("number"))
 
 
 def _ask(attempt: CheckoutAttempt, *, deadline_s: float) -> bool:

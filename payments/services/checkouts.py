@@ -21,7 +21,7 @@ from django.db import transaction
 from fintech_core import attempts, clock, crashpoints, outcomes, state
 from fintech_core.outcomes import Outcome, ProviderError
 from payments import ladders
-from payments.enums import ATTEMPT_SOURCES, OPEN_INTENTS, AttemptState
+from payments.enums import ATTEMPT_SOURCES, OPEN_INTENTS, AttemptStatus
 from payments.models import CheckoutAttempt, PaymentIntent
 from payments.providers import registry
 from payments.providers.base import DUPLICATE_REFERENCE, Checkout, CheckoutRequest
@@ -50,7 +50,7 @@ def _begin(attempt: CheckoutAttempt) -> Checkout | ProviderError:
     """Call the gateway for an attempt; one that it may know already is asked about before it is sent again."""
     gateway, deadline_s = registry.gateway(attempt.gateway), settings.VENDOR_READ_TIMEOUT_S
     try:
-        if attempt.state != AttemptState.CREATED:
+        if attempt.status != AttemptStatus.CREATED:
             reading = gateway.fetch(attempt.reference, deadline_s=deadline_s)
             if reading is not None:
                 settlement.settle(attempt_id=attempt.pk, reading=reading, now=clock.now())
@@ -59,7 +59,7 @@ def _begin(attempt: CheckoutAttempt) -> Checkout | ProviderError:
             state.move(
                 CheckoutAttempt,
                 attempt.pk,
-                to=AttemptState.SENT,
+                to=AttemptStatus.SENT,
                 sources=ATTEMPT_SOURCES,
                 sent_at=clock.now(),
             )
@@ -101,25 +101,25 @@ def record(
     elif result.code == DUPLICATE_REFERENCE:
         _next_attempt(intent, attempt, now)
     elif result.outcome is Outcome.DECLINED:
-        _move(attempt, AttemptState.DECLINED, outcome=result.code)
+        _move(attempt, AttemptStatus.DECLINED, outcome=result.code)
         settlement.fail(intent, code=result.code, now=now)
         _rest(intent, None)
     else:
-        if result.outcome is Outcome.NOT_SENT and attempt.state == AttemptState.CREATED:
-            _move(attempt, AttemptState.CREATED, outcome=result.code)
+        if result.outcome is Outcome.NOT_SENT and attempt.status == AttemptStatus.CREATED:
+            _move(attempt, AttemptStatus.CREATED, outcome=result.code)
         _rest(intent, ladders.next_start(checks=intent.checks, now=now), checks=intent.checks + 1)
 
 
 def _store_link(intent: PaymentIntent, attempt: CheckoutAttempt, checkout: Checkout, now: datetime) -> None:
     """Show the link. The attempt may be past ``open`` by now: a webhook can overtake this answer."""
-    _move(attempt, AttemptState.OPEN, link=checkout.url, evidence=checkout.evidence, outcome="started")
+    _move(attempt, AttemptStatus.OPEN, link=checkout.url, evidence=checkout.evidence, outcome="started")
     due = ladders.next_check(checks=0, created_at=intent.created_at, now=now)
     _rest(intent, due, checks=0, checkout_url=checkout.url)
 
 
 def _next_attempt(intent: PaymentIntent, attempt: CheckoutAttempt, now: datetime) -> None:
     """Give a lost link up and begin again under another reference; both stay watched."""
-    _move(attempt, AttemptState.LOST, outcome=DUPLICATE_REFERENCE)
+    _move(attempt, AttemptStatus.LOST, outcome=DUPLICATE_REFERENCE)
     if intent.status not in OPEN_INTENTS:
         _rest(intent, ladders.next_check(checks=0, created_at=intent.created_at, now=now), checks=0)
         return
@@ -132,7 +132,7 @@ def _next_attempt(intent: PaymentIntent, attempt: CheckoutAttempt, now: datetime
     _rest(intent, now)
 
 
-def _move(attempt: CheckoutAttempt, to: AttemptState, **changes: object) -> None:
+def _move(attempt: CheckoutAttempt, to: AttemptStatus, **changes: object) -> None:
     state.move(CheckoutAttempt, attempt.pk, to=to, sources=ATTEMPT_SOURCES, **changes)
 
 

@@ -16,7 +16,7 @@ from django.db import transaction
 from fintech_core import audit, crashpoints, jobs, state
 from fintech_core.ids import new_reference
 from payments import ladders
-from payments.enums import INTENT_SOURCES, OPEN_INTENTS, AttemptState, IntentStatus
+from payments.enums import INTENT_SOURCES, OPEN_INTENTS, AttemptStatus, IntentStatus
 from payments.errors import IntentAlreadyPaid, IntentNotOpen
 from payments.models import CheckoutAttempt, PaymentIntent
 from payments.selectors import get_intent_for
@@ -66,7 +66,7 @@ def add_attempt(intent: PaymentIntent, *, number: int, now: datetime) -> Checkou
         number=number,
         gateway=intent.gateway,
         reference=f"{intent.reference}.{number}",
-        state=AttemptState.CREATED,
+        status=AttemptStatus.CREATED,
         created_at=now,
     )
 

@@ -25,7 +25,7 @@ from payments.enums import (
     ATTEMPT_SOURCES,
     INTENT_SOURCES,
     WATCHED_ATTEMPTS,
-    AttemptState,
+    AttemptStatus,
     IntentStatus,
     PaymentState,
 )
@@ -87,7 +87,7 @@ def _receive(intent: PaymentIntent, attempt: CheckoutAttempt, paid: VendorPaymen
     elif known.attempt_id != attempt.pk:
         log.error("payment_id_repeated", gateway=attempt.gateway, reference=attempt.reference)
         return
-    _move_attempt(attempt, AttemptState.SUCCEEDED)
+    _move_attempt(attempt, AttemptStatus.SUCCEEDED)
 
 
 def _book(intent: PaymentIntent, attempt: CheckoutAttempt, paid: VendorPayment, now: datetime) -> None:
@@ -163,16 +163,16 @@ def _keep_apart(intent: PaymentIntent, payment: Payment, now: datetime) -> None:
 
 def _attempt_failed(intent: PaymentIntent, attempt: CheckoutAttempt, code: str, now: datetime) -> None:
     """Note a failed attempt; the intent fails with the last one that could still have been paid."""
-    if not _move_attempt(attempt, AttemptState.FAILED):
+    if not _move_attempt(attempt, AttemptStatus.FAILED):
         return
-    unfinished = {*WATCHED_ATTEMPTS, AttemptState.CREATED}
-    if not intent.attempts.filter(state__in=sorted(unfinished)).exists():
+    unfinished = {*WATCHED_ATTEMPTS, AttemptStatus.CREATED}
+    if not intent.attempts.filter(status__in=sorted(unfinished)).exists():
         fail(intent, code=f"gateway_{code}", now=now)
 
 
 def _reversed(intent: PaymentIntent, attempt: CheckoutAttempt) -> None:
     """Note that the gateway gave the money back; what that means for a spent credit, staff decide."""
-    if _move_attempt(attempt, AttemptState.REVERSED):
+    if _move_attempt(attempt, AttemptStatus.REVERSED):
         log.error("payment_reversed_by_gateway", gateway=attempt.gateway, reference=attempt.reference)
         audit.record(actor=None, action="payment.reversed_by_gateway", target=attempt, reason="gateway")
 
@@ -181,7 +181,7 @@ def _move(intent: PaymentIntent, to: IntentStatus, **changes: object) -> bool:
     return state.move(PaymentIntent, intent.pk, to=to, sources=INTENT_SOURCES, **changes)
 
 
-def _move_attempt(attempt: CheckoutAttempt, to: AttemptState) -> bool:
+def _move_attempt(attempt: CheckoutAttempt, to: AttemptStatus) -> bool:
     return state.move(CheckoutAttempt, attempt.pk, to=to, sources=ATTEMPT_SOURCES)
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from fintech_core import http
 from fintech_core.exceptions import NotFound
 from fintech_core.outcomes import ProviderError
-from payments.enums import AttemptState
+from payments.enums import AttemptStatus
 from payments.errors import CheckoutNotReady, GatewayUnavailable
 from payments.models import PaymentIntent
 from payments.selectors import get_intent_for
@@ -35,7 +35,7 @@ def simulate_payment(
     """
     require_sandbox()
     intent = get_intent_for(user=user, intent_id=intent_id)
-    attempt = intent.attempts.exclude(state=AttemptState.CREATED).order_by("-number").first()
+    attempt = intent.attempts.exclude(status=AttemptStatus.CREATED).order_by("-number").first()
     if attempt is None or not intent.checkout_url:
         raise CheckoutNotReady("Wait until the intent has its checkout_url.", retry_after_s=1)
     try:
