@@ -22,7 +22,8 @@ def open_accounts(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     """Let the database hold the rules of the ledger, and open the chart of accounts."""
 
-    dependencies = [("transactions", "0001_ledger")]
+    # After the grants to the application role: granted later, they would give back what is taken here.
+    dependencies = [("transactions", "0001_ledger"), ("fintech_core", "0002_privileges_and_audit")]
 
     operations = [
         migrations.RunPython(open_accounts, migrations.RunPython.noop),
