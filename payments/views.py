@@ -171,7 +171,8 @@ class WebhookViewSet(ApiViewSet):
 
 def _raw(request: Request) -> bytes:
     """Return the body's bytes; an empty body never reaches a parser."""
-    return request.data if isinstance(request.data, bytes) else b""
+    read: object = request.data
+    return read if isinstance(read, bytes) else b""
 
 
 def _headers(request: Request) -> Mapping[str, str]:

@@ -37,6 +37,7 @@ def parse(raw: bytes, *, received_at: datetime) -> ParsedWebhook:
 
 def _dedupe_key(name: str, facts: dict[str, Any], digest: str, received_at: datetime) -> str:
     """Build the key of one event."""
+    parts: tuple[str, ...] = (digest,)
     if name.startswith("charge.dispute."):
         parts = (_part(facts, "id"), _part(facts, "updated_at") or _part(facts, "updatedAt"))
     elif name.startswith("charge."):
@@ -47,8 +48,6 @@ def _dedupe_key(name: str, facts: dict[str, Any], digest: str, received_at: date
         parts = (_part(facts, "customer_code"), digest)
     elif name.startswith("refund."):
         return f"{name[:80]}:{digest}:{received_at:%Y%m%d%H}"
-    else:
-        parts = (digest,)
     return ":".join((name[:80], *parts)) if parts[0] else f"{name[:80]}:{digest}"
 
 
