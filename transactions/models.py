@@ -201,7 +201,14 @@ class LedgerEntry(models.Model):
                 condition=Q(
                     wallet__isnull=True, wallet_version__isnull=True, wallet_balance_after__isnull=True
                 )
-                | Q(wallet__isnull=False, wallet_version__gte=1, wallet_balance_after__gte=0),
+                | Q(
+                    # A comparison with NULL is not false, and a CHECK lets through what is not false.
+                    wallet__isnull=False,
+                    wallet_version__isnull=False,
+                    wallet_balance_after__isnull=False,
+                    wallet_version__gte=1,
+                    wallet_balance_after__gte=0,
+                ),
                 name="entry_wallet_facts_come_together",
             ),
         ]

@@ -531,7 +531,9 @@ class Migration(migrations.Migration):
                     models.Q(
                         ("wallet__isnull", False),
                         ("wallet_balance_after__gte", 0),
+                        ("wallet_balance_after__isnull", False),
                         ("wallet_version__gte", 1),
+                        ("wallet_version__isnull", False),
                     ),
                     _connector="OR",
                 ),

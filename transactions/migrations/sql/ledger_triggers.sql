@@ -61,7 +61,7 @@ BEGIN
     WHERE e.wallet_id IS NOT NULL
       AND ((e.wallet_version > 1 AND p.id IS NULL)
            OR p.created_at > e.created_at
-           OR e.wallet_balance_after <> coalesce(p.wallet_balance_after, 0)
+           OR e.wallet_balance_after IS DISTINCT FROM coalesce(p.wallet_balance_after, 0)
               + CASE e.direction WHEN 'credit' THEN e.amount ELSE -e.amount END)
     LIMIT 1;
     IF FOUND THEN
