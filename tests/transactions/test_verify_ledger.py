@@ -17,10 +17,9 @@ from pytest_django.plugin import DjangoDbBlocker
 from waffle.models import Switch
 
 from notifications.models import Event
-from tests.databases import Databases, worker_name
 from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
-from tests.transactions.story import Story, tell_story
+from tests.transactions.story import Story
 from transactions import switches
 from transactions.models import LedgerEntry, Transaction
 from transactions.verification import CHECKS, Report, verify
@@ -65,18 +64,6 @@ class Owner:
             "wallet": main_wallet(story.ada).pk,
             "other": main_wallet(story.chidi).pk,
         }
-
-
-@pytest.fixture(scope="module")
-def story(databases: Databases, django_db_blocker: DjangoDbBlocker, django_db_setup: None) -> Iterator[Story]:
-    """A committed story in a database of this module's own."""
-    name = f"{worker_name()}_story"
-    with django_db_blocker.unblock():
-        databases.create(name)
-        databases.use(name)
-        yield tell_story()
-        databases.use(worker_name())
-        databases.drop(name)
 
 
 @pytest.fixture
