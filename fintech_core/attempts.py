@@ -7,6 +7,7 @@ nobody waiting longer than its lease; one that only slept finds that the lease h
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q
 
@@ -26,6 +27,11 @@ class DueWork(models.Model):
 
 
 Row = TypeVar("Row", bound=DueWork)
+
+
+def lease_for(*, vendor_calls: int) -> timedelta:
+    """Return how long to claim a row for: so many calls, each to its time limit, and half as long again."""
+    return timedelta(seconds=1.5 * vendor_calls * settings.VENDOR_READ_TIMEOUT_S)
 
 
 def claim(queryset: "models.QuerySet[Row]", *, pk: Any = None, limit: int = 1, lease: timedelta) -> list[Row]:

@@ -5,7 +5,7 @@ nothing: asking is a read, and the lease runs out.
 """
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -25,7 +25,7 @@ from users.models import User
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=300)
+LEASE = attempts.lease_for(vendor_calls=10)  # as many attempts as an intent may have
 SWEEP_LIMIT = 200
 # A failed try can be followed by a paid one on the same page, so the ladder goes on with it, too.
 _ASKED = frozenset({*WATCHED_ATTEMPTS, AttemptStatus.FAILED})

@@ -11,7 +11,7 @@ Two workers cannot both start an attempt: the claim is fenced by the lease's num
 is refused by the gateway.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -30,8 +30,7 @@ from payments.services.intents import add_attempt
 
 log = structlog.get_logger(__name__)
 
-# Longer than the two calls that one claim may make, each within its read time-out.
-LEASE = timedelta(seconds=90)
+LEASE = attempts.lease_for(vendor_calls=2)
 MAX_ATTEMPTS = 10
 LOST_LINK = outcomes.unknown(DUPLICATE_REFERENCE, "The gateway has this checkout; its link never reached us.")
 

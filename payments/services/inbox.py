@@ -32,9 +32,11 @@ from payments.providers.vtpass_hints import parse_hint
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=120)
+LEASE = attempts.lease_for(vendor_calls=2)
 SWEEP_LIMIT = 200
 CLEANUP_BATCH = 1000
+# A job that dies over an event again and again must not do so for ever.
+MAX_CLAIMS = 200
 KEPT_FOR = timedelta(days=90)
 _KEPT_HEADERS = ("content-type", "user-agent", "x-request-id")
 
@@ -46,6 +48,7 @@ class Finding(StrEnum):
     IGNORED = "ignored"
     NOT_KNOWN_YET = "not_known_yet"
     NO_ANSWER = "no_answer"
+    BROKEN = "broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,9 @@ def handle(*, event_id: UUID, work: Callable[[Hint], Finding]) -> None:
     """
     unfinished = WebhookEvent.objects.filter(status__in=sorted(UNFINISHED_WEBHOOKS))
     for event in attempts.claim(unfinished.defer("body"), pk=event_id, lease=LEASE):
+        if event.lease_number > MAX_CLAIMS:
+            _finish(event, Finding.BROKEN, clock.now())
+            continue
         hint = Hint(event.pk, event.vendor, event.family, event.type, event.subject)
         _finish(event, work(hint), clock.now())
 
@@ -135,6 +141,7 @@ def _finish(event: WebhookEvent, finding: Finding, now: datetime) -> None:
     limits = {
         Finding.NOT_KNOWN_YET: ladders.UNKNOWN_REFERENCE_FOR,
         Finding.NO_ANSWER: ladders.UNANSWERED_FOR,
+        Finding.BROKEN: timedelta(0),
     }
     to = ends.get(finding)
     if to is None and now - event.received_at >= limits[finding]:
@@ -152,7 +159,9 @@ def _finish(event: WebhookEvent, finding: Finding, now: datetime) -> None:
         outcome=str(finding),
         checks=event.checks + 1,
         lease_until=None,
-        next_check_at=ladders.next_event_try(checks=event.checks, now=now),
+        next_check_at=min(
+            ladders.next_event_try(checks=event.checks, now=now), event.received_at + limits[finding]
+        ),
     )
 
 

@@ -21,8 +21,7 @@ from users.verifiers.base import IdentityAnswer, IdentityCheck, Verdict
 
 log = structlog.get_logger(__name__)
 
-# Longer than the two calls that one claim may make, each within its read time-out.
-LEASE = timedelta(seconds=90)
+LEASE = attempts.lease_for(vendor_calls=2)
 MAX_CHECKS = 5
 PAUSES_S = (5, 15, 30, 60)
 SWEEP_LIMIT = 100
