@@ -41,12 +41,12 @@ $(VENV)/.python:
 
 $(VENV)/.runtime: requirements.txt | $(VENV)/.python
 	@echo "installing requirements.txt …"
-	@$(PY) -m pip install --quiet --requirement requirements.txt
+	@$(PY) -m pip install -qq --requirement requirements.txt
 	@touch $@
 
 $(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
 	@echo "installing requirements-dev.txt …"
-	@$(PY) -m pip install --quiet --requirement requirements-dev.txt
+	@$(PY) -m pip install -qq --requirement requirements-dev.txt
 	@touch $@
 
 # Using it
