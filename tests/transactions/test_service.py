@@ -29,6 +29,7 @@ from transactions.errors import (
     InsufficientFunds,
     KycRequired,
     LimitExceeded,
+    NotReversible,
     RecipientCannotReceive,
     SameWallet,
     TransactionNotPending,
@@ -221,6 +222,23 @@ class TestHold:
         with pytest.raises(CaptureExceedsHold):
             capture(held, main_wallet(ada), "50.01")
 
+    def test_capture_of_more_amount_and_less_fee_is_refused(self) -> None:
+        ada = UserFactory()
+        fund(ada, "100.00")
+        held = hold(ada, "50.00", fee="5.00")
+        with pytest.raises(CaptureExceedsHold):
+            capture(held, main_wallet(ada), "50.01")
+        assert (main_wallet(ada).balance, main_wallet(ada).held) == (100, 55)
+
+    def test_capture_whose_legs_take_more_than_it_says_is_refused(self) -> None:
+        ada = UserFactory()
+        fund(ada, "100.00")
+        held = hold(ada, "50.00")
+        legs = bill_legs(main_wallet(ada), "80.00")
+        with pytest.raises(ChartViolation), transaction.atomic():
+            TransactionService.capture(held, legs=legs, amount=Decimal(50), fee=Decimal(0), now=clock.now())
+        assert (main_wallet(ada).balance, main_wallet(ada).held) == (100, 50)
+
     def test_sixth_hold_of_a_fifth_is_refused(self) -> None:
         ada = UserFactory()
         fund(ada, "5000.00")
@@ -288,6 +306,19 @@ class TestApply:
         with pytest.raises(ChartViolation), transaction.atomic():
             TransactionService.apply([Post(draft)], now=clock.now())
 
+    def test_two_legs_of_one_wallet_cannot_take_what_is_held(self) -> None:
+        ada = UserFactory()
+        fund(ada, "20.00")
+        hold(ada, "10.00")
+        leg = debit_wallet(main_wallet(ada).pk, Decimal(6), "NGN")
+        draft = TransactionDraft(
+            type="adjustment", currency="NGN", amount=Decimal(12),
+            legs=(leg, leg, credit_account("adjustments", Decimal(12), "NGN")),
+        )  # fmt: skip
+        with pytest.raises(InsufficientFunds), transaction.atomic():
+            TransactionService.post(draft, now=clock.now())
+        assert main_wallet(ada).balance == 20
+
     def test_an_authorize_beside_a_post_sees_what_the_post_left(self) -> None:
         ada, chidi = UserFactory(), UserFactory()
         fund(ada, "10.00")
@@ -315,6 +346,28 @@ class TestReverse:
         assert mirror.reverses_id == sent.pk
         with pytest.raises(AlreadyReversed), transaction.atomic():
             TransactionService.reverse(sent, actor=staff, reason="again", now=clock.now())
+
+    def test_a_second_time_is_told_so_even_when_the_money_is_gone(self) -> None:
+        ada, chidi, staff = UserFactory(), UserFactory(), StaffFactory()
+        fund(ada, "100.00")
+        sent = send(ada, chidi, "40.00")
+        with transaction.atomic():
+            TransactionService.reverse(sent, actor=staff, reason="sent in error", now=clock.now())
+        assert main_wallet(chidi).balance == 0
+        with pytest.raises(AlreadyReversed), transaction.atomic():
+            TransactionService.reverse(sent, actor=staff, reason="again", now=clock.now())
+
+    def test_a_parked_credit_is_not_reversed_under_its_owner(self) -> None:
+        user, staff = UnverifiedUserFactory(), StaffFactory()
+        parked = fund(user, "50000.01")
+        with pytest.raises(NotReversible), transaction.atomic():
+            TransactionService.reverse(parked, actor=staff, reason="chargeback", now=clock.now())
+        User.objects.filter(pk=user.pk).update(kyc_tier=1)
+        assert release_for(owner_id=user.pk) == 1
+        released = Transaction.objects.get(to_wallet=main_wallet(user))
+        with pytest.raises(NotReversible), transaction.atomic():
+            TransactionService.reverse(released, actor=staff, reason="chargeback", now=clock.now())
+        assert main_wallet(user).balance == Decimal("50000.01")
 
     def test_spent_meanwhile_is_refused(self) -> None:
         ada, chidi, eze, staff = UserFactory(), UserFactory(), UserFactory(), StaffFactory()

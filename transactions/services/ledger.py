@@ -16,7 +16,7 @@ from django.db import IntegrityError
 from fintech_core import audit, crashpoints
 from fintech_core.audit import Actor
 from notifications.services import publish
-from transactions import switches
+from transactions import chart, switches
 from transactions.drafts import (
     Authorize,
     Capture,
@@ -154,15 +154,17 @@ class TransactionService:
     def reverse(transaction: Transaction, *, actor: Actor | None, reason: str, now: datetime) -> Transaction:
         """Book the mirror of a completed transaction, once.
 
-        Raises NotReversible, AlreadyReversed, InsufficientFunds when the money was spent meanwhile.
+        Raises NotReversible, AlreadyReversed, InsufficientFunds when the money was spent meanwhile. A credit that
+        went through ``suspense`` cannot be reversed: its parked credit would still say that the money waits there.
         """
         audit.require_transaction("TransactionService")
         if transaction.status != TransactionStatus.COMPLETED or transaction.type == TransactionType.REVERSAL:
             raise NotReversible(f"A {transaction.type} that is {transaction.status} cannot be reversed.")
-        if Transaction.objects.filter(reverses=transaction).exists():
-            raise AlreadyReversed("It was reversed before.")
+        draft = _mirror(transaction, actor)
+        if any(leg.account == chart.SUSPENSE for leg in draft.legs):
+            raise NotReversible("A credit that was parked cannot be reversed; correct it with an adjustment.")
         try:
-            mirror = TransactionService.post(_mirror(transaction, actor), now=now)
+            mirror = TransactionService.post(draft, now=now)
         except DuplicateReference as error:
             raise AlreadyReversed("It was reversed before.") from error
         audit.record(actor=actor, action="transaction.reversed", target=transaction, reason=reason)
@@ -235,7 +237,15 @@ def _mirror(transaction: Transaction, actor: Actor | None) -> TransactionDraft:
         reverses_id=transaction.pk,
         caps=False,
         promised=True,
+        guard=_not_reversed_before,
     )
+
+
+def _not_reversed_before(draft: TransactionDraft) -> TransactionDraft:
+    """Look for a mirror once the wallets are locked: before that, a second reversal would find the money gone."""
+    if Transaction.objects.filter(reverses_id=draft.reverses_id).exists():
+        raise AlreadyReversed("It was reversed before.")
+    return draft
 
 
 def _duplicate(error: IntegrityError) -> Exception:

@@ -80,6 +80,8 @@ class Step:
         if final.counts and final.from_wallet_id is not None:
             self._count(self.wallets[final.from_wallet_id], final.amount)
         self._enter(final.id, final.type, final.legs, final)
+        if any(self.wallets[leg.wallet_id].available < ZERO for leg in final.legs if leg.wallet_id):
+            raise InsufficientFunds("Together the movements are more than what is available.")
         self._add_transaction(final, TransactionStatus.COMPLETED, hold_amount=None)
         return final.id
 
@@ -99,12 +101,13 @@ class Step:
         held = self._open_hold(operation.transaction_id)
         hold_amount = held.hold_amount or ZERO
         total = operation.amount + operation.fee
-        if total > hold_amount:
+        # More amount and less fee would pass the hold and the limits, which counted the amount that was held.
+        if total > hold_amount or operation.amount > held.amount:
             raise CaptureExceedsHold(f"{total} is more than the {hold_amount} that were held.")
         wallet = self._release(held, given_back=held.amount - operation.amount)
+        if _debited(operation.legs, wallet.id) != total:
+            raise ChartViolation("a capture takes its amount and fee from the wallet that held them")
         self._enter(held.pk, held.type, operation.legs, None)
-        if wallet.held > wallet.balance:
-            raise ChartViolation("a capture may take no more than its own hold")
         self.batch.resolutions.append(
             Resolution(held.pk, TransactionStatus.COMPLETED, operation.amount, operation.fee, "")
         )
@@ -249,6 +252,13 @@ class Step:
                 "effective_at": draft.effective_at,
             }
         )
+
+
+def _debited(legs: tuple[Leg, ...], wallet_id: UUID) -> Decimal:
+    """Return what leaves a wallet by these legs."""
+    return sum(
+        (leg.amount for leg in legs if leg.wallet_id == wallet_id and leg.direction == Direction.DEBIT), ZERO
+    )
 
 
 def _check_legs(kind: str, legs: tuple[Leg, ...]) -> None:
