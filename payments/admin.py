@@ -1,14 +1,20 @@
-"""Staff: fundings with their checkouts and payments, and the inbox. Everything is to look at."""
+"""Staff look at fundings, checkouts and payments, and have dead webhooks looked at again."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from unfold.decorators import action
+from unfold.paginator import InfinitePaginator
 
-from fintech_core.admin import ReadOnlyInline, ReadOnlyModelAdmin
+from fintech_core import clock
+from fintech_core.admin import DocumentModelAdmin, ReadOnlyInline, ReadOnlyModelAdmin
+from fintech_core.dialogs import ReasonForm, document_id, finish
 from payments import selectors
 from payments.models import CheckoutAttempt, Payment, PaymentIntent, WebhookEvent
+from payments.services import inbox
+from users.permissions import staff_member
 
 
 class AttemptInline(ReadOnlyInline):
@@ -75,8 +81,11 @@ class PaymentAdmin(ReadOnlyModelAdmin):
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(ReadOnlyModelAdmin):
+class WebhookEventAdmin(DocumentModelAdmin):
     """The inbox of every vendor's webhooks. Bodies may hold personal data and are not shown."""
+
+    paginator = InfinitePaginator
+    actions_detail = ("replay",)
 
     list_display = ("received_at", "vendor", "type", "subject", "status", "outcome", "checks", "trust")
     list_filter = ("status", "vendor", "family")
@@ -86,3 +95,27 @@ class WebhookEventAdmin(ReadOnlyModelAdmin):
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
         """Leave the bodies in the database."""
         return selectors.list_webhooks()
+
+    @action(
+        description="Look again",
+        permissions=["payments.replay_webhookevent"],
+        icon="replay",
+        dialog={
+            "title": "Look at this event again",
+            "description": "The vendor is asked once more. Only events that were given up can be replayed.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Look again",
+        },
+    )
+    def replay(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Give a dead event to its job once more."""
+        return finish(
+            request,
+            lambda: inbox.replay(
+                event_id=document_id(object_id),
+                actor=staff_member(request),
+                reason=form.cleaned_data["reason"],
+                now=clock.now(),
+            ),
+            done="The event is looked at again.",
+        )

@@ -77,10 +77,13 @@ class WebhookStatus(models.TextChoices):
 
 
 UNFINISHED_WEBHOOKS = frozenset({WebhookStatus.RECEIVED, WebhookStatus.DEFERRED})
-WEBHOOK_SOURCES: dict[str, frozenset[str]] = dict.fromkeys(
-    (WebhookStatus.DEFERRED, WebhookStatus.PROCESSED, WebhookStatus.IGNORED, WebhookStatus.DEAD),
-    frozenset(UNFINISHED_WEBHOOKS),
-)
+WEBHOOK_SOURCES: dict[str, frozenset[str]] = {
+    WebhookStatus.RECEIVED: frozenset({WebhookStatus.DEAD}),
+    WebhookStatus.DEFERRED: frozenset(UNFINISHED_WEBHOOKS),
+    WebhookStatus.PROCESSED: frozenset(UNFINISHED_WEBHOOKS),
+    WebhookStatus.IGNORED: frozenset(UNFINISHED_WEBHOOKS),
+    WebhookStatus.DEAD: frozenset(UNFINISHED_WEBHOOKS),
+}
 
 
 class Trust(models.TextChoices):

@@ -37,3 +37,9 @@ class InvalidSignature(DomainError):
     """A webhook whose signature is missing or wrong; it was not stored."""
 
     code, status, title = "invalid_signature", 401, "The webhook's signature is not valid"
+
+
+class WebhookNotDead(DomainError):
+    """Only an event that was given up is looked at again by hand; the others are taken care of."""
+
+    code, status, title = "webhook_not_dead", 409, "The event was not given up"

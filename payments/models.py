@@ -174,6 +174,7 @@ class WebhookEvent(DueWork):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        permissions: ClassVar = [("replay_webhookevent", "Can have a dead webhook looked at again")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["vendor", "dedupe_key"], name="webhook_once_per_event"),
             models.CheckConstraint(

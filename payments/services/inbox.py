@@ -20,15 +20,16 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from fintech_core import attempts, clock, crashpoints, jobs, state
+from fintech_core import attempts, audit, clock, crashpoints, jobs, state
 from fintech_core.exceptions import NotFound
 from payments import ladders
 from payments.enums import UNFINISHED_WEBHOOKS, WEBHOOK_SOURCES, Trust, WebhookStatus
-from payments.errors import InvalidSignature
+from payments.errors import InvalidSignature, WebhookNotDead
 from payments.models import WebhookEvent
 from payments.providers import registry
 from payments.providers.base import ParsedWebhook
 from payments.providers.vtpass_hints import parse_hint
+from users.models import User
 
 log = structlog.get_logger(__name__)
 
@@ -163,6 +164,25 @@ def _finish(event: WebhookEvent, finding: Finding, now: datetime) -> None:
             ladders.next_event_try(checks=event.checks, now=now), event.received_at + limits[finding]
         ),
     )
+
+
+@transaction.atomic
+def replay(*, event_id: UUID, actor: User, reason: str, now: datetime) -> WebhookEvent:
+    """Let the job look at a dead event once more; raises NotFound and WebhookNotDead."""
+    event = WebhookEvent.objects.defer("body").filter(pk=event_id).first()
+    if event is None:
+        raise NotFound
+    moved = state.move(
+        WebhookEvent, event.pk, to=WebhookStatus.RECEIVED, sources=WEBHOOK_SOURCES, finished_at=None,
+        next_check_at=now, lease_number=0,
+    )  # fmt: skip
+    if not moved:
+        raise WebhookNotDead(f"This event is {event.status}.")
+    changes = {"status": [event.status, WebhookStatus.RECEIVED]}
+    audit.record(actor=actor, action="webhook_event.replayed", target=event, reason=reason, changes=changes)
+    jobs.enqueue(settings.WEBHOOK_JOBS[event.vendor, event.family], str(event.pk))
+    event.refresh_from_db(fields=["status"])
+    return event
 
 
 def sweep(*, now: datetime) -> int:
