@@ -17,6 +17,9 @@ _SECRET_NAMES = re.compile(
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"(Bearer\s+)[A-Za-z0-9._~+/=-]+")
+# A token in an address is still a token: no query is written, nor what names a vendor's private door.
+_QUERY = re.compile(r"\?\S*")
+_PRIVATE_PATH = re.compile(r"(/webhooks/[a-z]+/)[^\s/?]+")
 _CODE_NAME = re.compile(r"code", re.IGNORECASE)
 # The last group of a UUID may be digits alone; an id that is cut cannot be searched for.
 _LONG_DIGITS = re.compile(r"(?<![0-9a-f]{4}-)\b\d{10,}\b")
@@ -28,6 +31,8 @@ def redact(value: Any, name: str = "") -> Any:
         return REDACTED
     if isinstance(value, str) and _CODE_NAME.fullmatch(name):  # an OTP is text, an HTTP status is a number
         return REDACTED
+    if isinstance(value, str) and name == "request":
+        value = _PRIVATE_PATH.sub(rf"\1{REDACTED}", _QUERY.sub("?…", value))
     if isinstance(value, dict):
         return {key: redact(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

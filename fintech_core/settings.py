@@ -197,10 +197,8 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 AUTH_USER_MODEL = "users.User"
 LOGIN_URL = reverse_lazy("admin:login")
 
-LANGUAGE_CODE = "en"
-TIME_ZONE = "UTC"
-USE_TZ = True
-USE_I18N = True
+LANGUAGE_CODE, TIME_ZONE = "en", "UTC"
+USE_TZ = USE_I18N = True
 BUSINESS_TIME_ZONE = "Africa/Lagos"
 CURRENCIES = env.list("CURRENCIES", default=["NGN", "USD", "GHS", "KES", "JPY", "KWD"])
 DEFAULT_CURRENCY = "NGN"
@@ -295,6 +293,8 @@ __all__ = [
     "PASSWORD_HASHERS", "REST_FRAMEWORK", "SPECTACULAR_SETTINGS", "UNFOLD", "VENDORS", "WEBHOOK_JOBS",
 ]  # fmt: skip
 
+# Log lines carry the id and the address that RequestId binds.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID, DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = True, False
 LOGGING = logs.configuration(
     level=env.str("LOG_LEVEL", default="INFO"), as_json=PRODUCTION or not sys.stderr.isatty()
 )

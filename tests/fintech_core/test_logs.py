@@ -62,6 +62,18 @@ class TestRedact:
             "pin": None, "has_pin": True, "n": 5, "password": logs.REDACTED,
         }  # fmt: skip
 
+    @pytest.mark.parametrize(
+        ("request_line", "written"),
+        [
+            ("GET /api/v1/users/me?access_token=abc", "GET /api/v1/users/me?…"),
+            ("GET /api/v1/users/me?to=a@b.c?x=1", "GET /api/v1/users/me?…"),
+            ("POST /api/v1/payments/webhooks/vtpass/abc", "POST /api/v1/payments/webhooks/vtpass/[redacted]"),
+            ("POST /api/v1/payments/webhooks/paystack", "POST /api/v1/payments/webhooks/paystack"),
+        ],
+    )
+    def test_an_address_is_written_without_what_it_carries(self, request_line: str, written: str) -> None:
+        assert logs.redact({"request": request_line}) == {"request": written}
+
     def test_long_texts_are_cut(self) -> None:
         assert len(logs.redact("x" * 100_000)) == logs.MAX_TEXT + 1
 
