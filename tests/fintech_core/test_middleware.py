@@ -129,6 +129,20 @@ class TestRequestGuard:
 
         assert self.refused(RequestFactory().post("/api/x"), serve) == expected
 
+    @pytest.mark.parametrize("method", ["TRACE", "TRACK", "CONNECT", "PROPFIND", "QUERY"])
+    def test_a_method_that_no_page_has_is_refused_before_anybody_asks_who_sends_it(self, method: str) -> None:
+        request = RequestFactory().generic(method, "/api/x")
+        request.request_id = "request-0001"  # type: ignore[attr-defined]
+        answer = RequestGuard(echo)(request)
+        assert answer.status_code == 405
+        assert "GET" in answer["Allow"]
+
+    @pytest.mark.parametrize("path", ["/api/x", "/api/"])
+    def test_a_body_that_announces_too_much_is_refused_before_it_is_read(self, path: str) -> None:
+        request = RequestFactory().post(path)
+        request.META["CONTENT_LENGTH"] = "1048577"
+        assert self.refused(request) == (413, "payload_too_large")
+
     def test_answers_of_the_api_are_not_cached(self) -> None:
         guard = RequestGuard(echo)
         assert guard(RequestFactory().get("/api/x"))["Cache-Control"] == "no-store"
