@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError as NotOfThisField
 from rest_framework import exceptions
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
 PAGE_SIZE = 25
@@ -28,8 +29,34 @@ class NewestFirst(CursorPagination):
             raise exceptions.ValidationError({"page_size": [exceptions.ErrorDetail(detail, code="invalid")]})
         return int(text)
 
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        """Return one page; raises ValidationError for a cursor that was not made here."""
+        cursor = self.decode_cursor(request)
+        if cursor is not None and cursor.position is not None:
+            first = self.get_ordering(request, queryset, view)[0].removeprefix("-")
+            try:
+                queryset.model._meta.get_field(first).to_python(cursor.position)
+            except NotOfThisField:
+                raise _unknown_cursor() from None
+        return super().paginate_queryset(queryset, request, view)
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Read ``cursor``; raises ValidationError for what cannot be one."""
+        try:
+            cursor: Cursor | None = super().decode_cursor(request)
+        except exceptions.NotFound:
+            raise _unknown_cursor() from None
+        if cursor is not None and "\x00" in (cursor.position or ""):
+            raise _unknown_cursor()
+        return cursor
+
 
 class ByName(NewestFirst):
     """Catalogues: by name, then id."""
 
     ordering = ("name", "id")
+
+
+def _unknown_cursor() -> exceptions.ValidationError:
+    detail = "Send the cursor of a next or previous link, unchanged."
+    return exceptions.ValidationError({"cursor": [exceptions.ErrorDetail(detail, code="invalid")]})
