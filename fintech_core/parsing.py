@@ -110,8 +110,9 @@ class StrictJSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """Read the body; raises ParseError, UnsupportedMediaType or PayloadTooLarge."""
-        charset = _charset(media_type or "")
-        if charset not in {"", "utf-8", "utf8"}:
+        if (media_type or "").partition(";")[0].strip().lower() != self.media_type:
+            raise exceptions.UnsupportedMediaType(media_type or "", detail="Name the type: application/json.")
+        if not _charsets(media_type or "") <= {"", "utf-8", "utf8"}:
             raise exceptions.UnsupportedMediaType(media_type or "", detail="Only UTF-8 is read.")
         view = (parser_context or {}).get("view")
         limit = getattr(view, "max_body_bytes", MAX_BODY_BYTES)
@@ -124,9 +125,8 @@ class StrictJSONParser(BaseParser):
         return value
 
 
-def _charset(media_type: str) -> str:
-    for parameter in media_type.split(";")[1:]:
-        name, _, value = parameter.strip().partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip('"').lower()
-    return ""
+def _charsets(media_type: str) -> set[str]:
+    parameters = (parameter.strip().partition("=") for parameter in media_type.split(";")[1:])
+    return {
+        value.strip().strip('"').lower() for name, _, value in parameters if name.strip().lower() == "charset"
+    }

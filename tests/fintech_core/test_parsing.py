@@ -86,10 +86,15 @@ class TestStrictJSONParser:
     def test_utf_8_may_be_said(self, charset: str) -> None:
         assert parse(b"{}", f"application/json; charset={charset}") == {}
 
-    @pytest.mark.parametrize("charset", ["latin-1", "utf-16", "utf-7"])
+    @pytest.mark.parametrize("charset", ["latin-1", "utf-16", "utf-7", "utf-8; charset=utf-7"])
     def test_no_other_charset_is_read(self, charset: str) -> None:
         with pytest.raises(UnsupportedMediaType):
             parse(b"{}", f"application/json; charset={charset}")
+
+    @pytest.mark.parametrize("media_type", ["*/*", "application/*", "text/plain", ""])
+    def test_the_type_is_named_exactly(self, media_type: str) -> None:
+        with pytest.raises(UnsupportedMediaType):
+            parse(b"{}", media_type)
 
     def test_a_body_over_the_limit_is_not_read(self) -> None:
         fits = b'{"a":"%s"}' % (b"x" * (MAX_BODY_BYTES - 8))
