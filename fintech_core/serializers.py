@@ -14,6 +14,9 @@ from rest_framework import serializers
 
 from fintech_core import money
 
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -27,7 +30,9 @@ class Request(serializers.Serializer[Any]):
         if not isinstance(data, Mapping):
             raise serializers.ValidationError({"non_field_errors": ["Send one JSON object."]}, code="invalid")
         unknown = {
-            str(name)[:100]: [serializers.ErrorDetail("This field is not known here.", code=self.unknown_code)]
+            str(name)[:100]: [
+                serializers.ErrorDetail("This field is not known here.", code=self.unknown_code)
+            ]
             for name in data
             if name not in self.fields or self.fields[name].read_only
         }
@@ -119,6 +124,18 @@ class AmountField(serializers.Field[Decimal, Any, str, Any]):
         return f"{value:f}"
 
 
+class InstantField(serializers.DateTimeField):
+    """An instant as RFC 3339 has it: ASCII digits, and with its offset, since a time without one is nobody's."""
+
+    default_error_messages = {"invalid": "Send an RFC 3339 time with its offset, like 2026-05-01T09:30:00Z."}
+
+    def to_internal_value(self, value: Any) -> datetime:
+        """Read an instant; raises ValidationError on every other spelling."""
+        if not isinstance(value, str) or _INSTANT.fullmatch(value) is None:
+            self.fail("invalid")
+        return super().to_internal_value(value)
+
+
 class MoneyRequest(Request):
     """Base of requests that carry an amount: ``amount`` and an optional ``currency``."""
 
@@ -130,7 +147,9 @@ class PinField(Text):
     """The transaction PIN. Looked at after validation; never stored, logged or part of a fingerprint."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"required": False, "write_only": True, "max_length": 32, "trim_whitespace": False, **kwargs})
+        super().__init__(
+            **{"required": False, "write_only": True, "max_length": 32, "trim_whitespace": False, **kwargs}
+        )
 
 
 def amount_text(amount: Decimal, currency: str) -> str:
@@ -143,4 +162,3 @@ def instant(value: datetime | None) -> str | None:
     if value is None:
         return None
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
