@@ -14,10 +14,13 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from fintech_core.models import AuditRecord
 from payments import tasks
 from payments.enums import IntentStatus, WebhookStatus
+from payments.errors import WebhookNotDead
 from payments.models import Payment, WebhookEvent
 from payments.services import inbox
+from tests.factories import UserFactory
 from tests.payments.gateways import (
     KEY,
     charge_success,
@@ -196,6 +199,25 @@ class TestProcessing:
         event.refresh_from_db()
         assert event.status == WebhookStatus.DEAD
         assert Payment.objects.count() == 0
+
+    def test_a_dead_event_is_looked_at_again_when_staff_say_so(self, vendor: Merchant) -> None:
+        event = self.stored("FND-late.1")
+        actor = UserFactory()
+        with pytest.raises(WebhookNotDead):
+            inbox.replay(event_id=event.pk, actor=actor, reason="early", now=timezone.now())
+        with later(16 * 60):
+            tasks.process_webhook_async(str(event.pk))
+        intent = started_intent()
+        intent.attempts.update(reference="FND-late.1")
+        vendor.initialize("FND-late.1")
+        pay(vendor, intent)
+        with later(17 * 60):
+            inbox.replay(event_id=event.pk, actor=actor, reason="our row was late", now=timezone.now())
+            tasks.process_webhook_async(str(event.pk))
+        event.refresh_from_db()
+        assert event.status == WebhookStatus.PROCESSED
+        assert AuditRecord.objects.get(action="webhook_event.replayed").reason == "our row was late"
+        assert main_wallet(intent.user).balance == Decimal("2500")
 
     def test_a_gateway_that_does_not_answer_leaves_the_event_for_later(self, vendor: Merchant) -> None:
         intent = started_intent()
