@@ -7,7 +7,7 @@ from django.core.validators import URLValidator
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from fintech_core.serializers import CurrencyField, MoneyRequest, QueryParameters, Request, Text
+from fintech_core.serializers import CurrencyField, InstantField, MoneyRequest, QueryParameters, Request, Text
 from payments.enums import IntentStatus
 from payments.models import PaymentIntent
 from payments.providers.registry import gateway_names
@@ -80,8 +80,8 @@ class IntentQuery(QueryParameters):
 
     status = serializers.ChoiceField(choices=IntentStatus.choices, required=False)
     currency = CurrencyField(required=False)
-    created_after = serializers.DateTimeField(required=False)
-    created_before = serializers.DateTimeField(required=False)
+    created_after = InstantField(required=False)
+    created_before = InstantField(required=False)
     reference = Text(max_length=64, required=False)
 
 

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from fintech_core.serializers import (
     AmountField,
     CurrencyField,
+    InstantField,
     MoneyRequest,
     PinField,
     QueryParameters,
@@ -140,7 +141,7 @@ class TransactionResponse(serializers.Serializer[Any]):
     refunds = serializers.ListField(child=serializers.UUIDField())
 
 
-class EntryResponse(serializers.Serializer[LedgerEntry]):
+class EntryResponse(serializers.Serializer[Any]):
     """One line of a movement; another person's account is masked and its balance hidden."""
 
     account = serializers.CharField()
@@ -166,7 +167,7 @@ class EntryResponse(serializers.Serializer[LedgerEntry]):
         }
 
 
-class WalletLineResponse(serializers.Serializer[LedgerEntry]):
+class WalletLineResponse(serializers.Serializer[Any]):
     """One line of a wallet's history with the running balance."""
 
     transaction_id = serializers.UUIDField()
@@ -233,8 +234,8 @@ class TransactionQuery(QueryParameters):
     status = serializers.ChoiceField(choices=TransactionStatus.choices, required=False)
     type = serializers.ChoiceField(choices=TransactionType.choices, required=False)
     currency = CurrencyField(required=False)
-    created_after = serializers.DateTimeField(required=False)
-    created_before = serializers.DateTimeField(required=False)
+    created_after = InstantField(required=False)
+    created_before = InstantField(required=False)
     amount_min = AmountField(required=False)
     amount_max = AmountField(required=False)
     reference = Text(max_length=64, required=False)
