@@ -1,0 +1,35 @@
+"""Processes that die at a named point, and what beat does about it."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import httpx2
+
+from tests.parts import Part
+from tests.stack import Stack
+
+SWEEP_EVERY_S = 0.5
+PATIENCE_S = 45.0
+
+
+def strike(stack: Stack, point: str, part: Part, deed: Callable[[], object]) -> None:
+    """Do something in whose course the program kills itself at the point, and start it again.
+
+    The deed may fail: that its program died is all that its client learns.
+    """
+    stack.arm(point)
+    with suppress(httpx2.TransportError):
+        deed()
+    stack.wait_for_crash(point)
+    part.wait_until_dead()
+    stack.heal()
+
+
+def swept(stack: Stack, is_so: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Ring for every sweep again and again, as beat does, until something has happened; fails when it does not."""
+    deadline = time.monotonic() + patience_s
+    while not is_so():
+        assert time.monotonic() < deadline, f"swept {patience_s:.0f} s in vain: {what}"
+        stack.sweep()
+        time.sleep(SWEEP_EVERY_S)
