@@ -1,0 +1,38 @@
+"""Races commit for real, in a database that a module shares: each makes its own people, and none is reset.
+
+After each race the whole ledger is re-proved.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.databases import Databases, worker_name
+from transactions import limits, switches
+from transactions.verification import verify
+
+
+@pytest.fixture(scope="module", autouse=True)
+def racing_db(
+    databases: Databases, django_db_blocker: DjangoDbBlocker, django_db_setup: None
+) -> Iterator[None]:
+    """A database in which commits are real, for one module."""
+    name = f"{worker_name()}_races"
+    with django_db_blocker.unblock():
+        databases.create(name)
+        databases.use(name)
+        try:
+            yield
+        finally:
+            databases.use(worker_name())
+            databases.drop(name)
+
+
+@pytest.fixture(autouse=True)
+def sound_ledger(racing_db: None) -> Iterator[None]:
+    """Re-prove the ledger after each race."""
+    limits.forget()
+    switches.forget()
+    yield
+    assert verify().findings == ()

@@ -1,0 +1,79 @@
+"""What racers do: send, hold and settle, and what came of it as one word."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+
+from fintech_core import clock
+from fintech_core.exceptions import DomainError
+from tests.transactions.money import main_wallet
+from tests.transactions.story import bill_draft, cashback_draft, settlement
+from tests.users.parallel import in_parallel
+from transactions.drafts import Post, Source, funding_draft
+from transactions.models import Transaction
+from transactions.services import TransactionService
+from users.models import User
+from wallet.models import Wallet
+
+DONE = "done"
+NOTHING = Decimal("0.00")
+
+
+def race(count: int, work: Callable[[int], object]) -> Counter[str]:
+    """Let ``count`` threads do the work at once and count what came of it: ``done`` or the refusal's code."""
+
+    def run(number: int) -> str:
+        try:
+            work(number)
+        except DomainError as refusal:
+            return refusal.code
+        return DONE
+
+    return Counter(in_parallel(count, run))
+
+
+def send(sender: Wallet, recipient: Wallet, amount: str, *, now: datetime | None = None) -> Transaction:
+    """Send money, committed."""
+    with transaction.atomic():
+        return TransactionService.transfer_money(
+            sender=sender, recipient=recipient, amount=Decimal(amount), now=now or clock.now()
+        )
+
+
+def credit(wallet: Wallet, amount: str, source: UUID) -> Transaction:
+    """Credit a wallet from a gateway, committed; parks itself if it may not land."""
+    draft = funding_draft(
+        wallet_id=wallet.pk, user_id=wallet.owner_id, amount=Decimal(amount), currency="NGN",
+        source_account="gateway_clearing:paystack", source=Source("payment", source),
+    )  # fmt: skip
+    with transaction.atomic():
+        return TransactionService.post(draft, now=clock.now())
+
+
+def hold(wallet: Wallet, amount: str) -> Transaction:
+    """Hold money for a bill, committed."""
+    with transaction.atomic():
+        return TransactionService.authorize(bill_draft(wallet, amount), now=clock.now())
+
+
+def settle(held: Transaction, payer: Wallet, reward: Wallet | None = None) -> None:
+    """Settle a held bill, committed; the same step may credit a cashback wallet, of whomever."""
+    capture = settlement(held, payer, held.amount, NOTHING, NOTHING)
+    rewards = [Post(cashback_draft(reward, "0.01"))] if reward is not None else []
+    with transaction.atomic():
+        TransactionService.apply([capture, *rewards], now=clock.now())
+
+
+def void(held: Transaction) -> None:
+    """Release a hold, committed."""
+    with transaction.atomic():
+        TransactionService.void(held, failure_code="declined", now=clock.now())
+
+
+def balances(*people: User) -> list[Decimal]:
+    """Return what each person's main wallet has."""
+    return [main_wallet(person).balance for person in people]
