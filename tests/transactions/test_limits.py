@@ -1,0 +1,195 @@
+"""Limits: dated rules, counted by the business day, given back to the day they were counted in."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, transaction
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fintech_core import clock
+from tests.factories import StaffFactory, UnverifiedUserFactory, UserFactory
+from tests.transactions.money import fund, main_wallet
+from tests.transactions.story import bill_draft, happened
+from transactions import limits
+from transactions.drafts import Authorize, Void
+from transactions.errors import KycRequired, LimitExceeded, LimitRuleRefused
+from transactions.limits import Limits, Spent
+from transactions.models import LimitRule, ParkedCredit
+from transactions.selectors import limits_of
+from transactions.services.limit_rules import add_limit_rule
+from users.models import User
+
+NOON = datetime(2026, 3, 31, 11, 0, tzinfo=UTC)
+TODAY = date(2026, 3, 31)
+LIMITS = Limits(1, "NGN", Decimal(100), Decimal(250), Decimal(1_000), Decimal(5_000))
+
+
+def spent(today: int, month: int, on: date = TODAY) -> Spent:
+    return Spent(Decimal(today), Decimal(month), on)
+
+
+@pytest.fixture(autouse=True)
+def fresh_table() -> None:
+    """Read the rules anew in each test."""
+    limits.forget()
+
+
+class TestCheckSpend:
+    def test_up_to_the_limit_passes_and_a_kobo_more_does_not(self) -> None:
+        limits.check_spend(LIMITS, spent(150, 150), Decimal(100), NOON)
+        with pytest.raises(LimitExceeded) as refusal:
+            limits.check_spend(LIMITS, spent(150, 150), Decimal("100.01"), NOON)
+        assert refusal.value.facts["limit_name"] == "single"
+
+    def test_names_the_first_limit_that_is_passed_what_is_left_and_when_it_resets(self) -> None:
+        with pytest.raises(LimitExceeded) as refusal:
+            limits.check_spend(LIMITS, spent(200, 900), Decimal("50.01"), NOON)
+        facts = refusal.value.facts
+        assert (facts["limit_name"], facts["limit"], facts["used"], facts["remaining"]) == (
+            "daily", "250.00", "200.00", "50.00",
+        )  # fmt: skip
+        assert facts["resets_at"] == "2026-03-31T23:00:00.000000Z"
+
+    def test_the_month_resets_with_the_business_month(self) -> None:
+        with pytest.raises(LimitExceeded) as refusal:
+            limits.check_spend(LIMITS, spent(0, 950), Decimal("50.01"), NOON)
+        assert refusal.value.facts["limit_name"] == "monthly"
+        assert refusal.value.facts["resets_at"] == "2026-03-31T23:00:00.000000Z"
+
+    def test_none_is_no_limit(self) -> None:
+        limits.check_spend(Limits(3, "NGN", None, None, None, None), spent(0, 0), Decimal(10**14), NOON)
+
+    def test_more_used_than_a_lowered_limit_leaves_nothing_and_not_less(self) -> None:
+        with pytest.raises(LimitExceeded) as refusal:
+            limits.check_spend(LIMITS, spent(400, 400), Decimal("0.01"), NOON)
+        assert refusal.value.facts["remaining"] == "0.00"
+
+    def test_tier_zero_may_not_send_at_all(self) -> None:
+        with pytest.raises(KycRequired):
+            limits.check_spend(Limits(0, "NGN", None, None, None, None), spent(0, 0), Decimal(1), NOON)
+
+
+class TestSpent:
+    def test_an_earlier_day_counts_for_the_month_only(self) -> None:
+        assert spent(30, 70).as_of(TODAY) == spent(30, 70)
+        assert spent(30, 70, date(2026, 3, 30)).as_of(TODAY) == spent(0, 70)
+
+    def test_an_earlier_month_counts_no_more(self) -> None:
+        assert spent(30, 70).as_of(date(2026, 4, 1)) == spent(0, 0, date(2026, 4, 1))
+        assert spent(30, 70, date(2025, 3, 31)).as_of(TODAY) == spent(0, 0)
+
+    def test_a_wallet_that_never_spent_begins_today(self) -> None:
+        assert Spent(Decimal(0), Decimal(0), None).as_of(TODAY) == spent(0, 0)
+
+    def test_what_is_given_back_goes_to_the_day_and_month_it_was_counted_in(self) -> None:
+        assert spent(30, 70).minus(Decimal(20), spent_on=TODAY) == spent(10, 50)
+        assert spent(30, 70).minus(Decimal(20), spent_on=date(2026, 3, 1)) == spent(30, 50)
+        assert spent(30, 70).minus(Decimal(20), spent_on=date(2026, 2, 28)) == spent(30, 70)
+
+    @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 50), st.booleans()), max_size=40))
+    def test_counts_what_a_list_of_everything_sent_adds_up_to(
+        self, steps: list[tuple[int, int, bool]]
+    ) -> None:
+        """Days go by around the end of a month; some holds are given back later, the oldest first."""
+        day, counted, open_holds = date(2026, 3, 29), Spent(Decimal(0), Decimal(0), None), []
+        listed: list[tuple[date, int]] = []
+        for days, amount, give_back in steps:
+            day += timedelta(days=days)
+            counted = counted.as_of(day)
+            if give_back and open_holds:
+                when, much = open_holds.pop(0)
+                counted = counted.minus(Decimal(much), spent_on=when)
+                listed.remove((when, much))
+            else:
+                counted = counted.plus(Decimal(amount))
+                open_holds.append((day, amount))
+                listed.append((day, amount))
+        if steps:
+            assert counted.today == sum(much for when, much in listed if when == day)
+            month = (day.year, day.month)
+            assert counted.this_month == sum(m for when, m in listed if (when.year, when.month) == month)
+
+
+class TestBusinessDay:
+    def test_begins_at_midnight_in_lagos(self) -> None:
+        last = datetime(2026, 3, 31, 22, 59, 59, 999_999, tzinfo=UTC)
+        assert clock.business_day(last) == TODAY
+        assert clock.business_day(last + timedelta(microseconds=1)) == date(2026, 4, 1)
+        assert clock.next_day(last) == clock.next_month(last) == datetime(2026, 3, 31, 23, 0, tzinfo=UTC)
+
+
+@pytest.mark.django_db
+class TestRules:
+    def add(self, *, after: timedelta, daily: str, now: datetime) -> LimitRule:
+        """Add a rule of tier 1 in NGN that takes effect after a while."""
+        return add_limit_rule(
+            tier=1, currency="NGN", single=None, daily=Decimal(daily), monthly=None, max_balance=None,
+            effective_from=now + after, note="x", actor=StaffFactory(), now=now,
+        )  # fmt: skip
+
+    def daily(self, at: datetime) -> Decimal | None:
+        return limits.limits_for(tier=1, currency="NGN", at=at).daily
+
+    def test_a_rule_takes_effect_at_its_instant(self) -> None:
+        now = clock.now()
+        self.add(after=timedelta(minutes=5), daily="123.00", now=now)
+        limits.forget()
+        instant = now + timedelta(minutes=5)
+        assert self.daily(instant - timedelta(microseconds=1)) == 50_000
+        assert self.daily(instant) == 123
+
+    def test_what_is_remembered_is_younger_than_the_notice_of_a_rule(self) -> None:
+        assert timedelta(seconds=limits.REMEMBERED_S) < timedelta(minutes=1)
+        assert self.daily(clock.now()) == 50_000
+        rule = self.add(after=timedelta(minutes=1), daily="123.00", now=clock.now())
+        assert self.daily(rule.effective_from) == 50_000
+        limits.forget()
+        assert self.daily(rule.effective_from) == 123
+
+    def test_nearer_than_a_minute_is_refused_by_the_service_and_by_the_database(self) -> None:
+        now, before = clock.now(), LimitRule.objects.count()
+        with pytest.raises(LimitRuleRefused):
+            self.add(after=timedelta(seconds=59), daily="1.00", now=now)
+        with pytest.raises(IntegrityError, match="limit_takes_effect_later"), transaction.atomic():
+            LimitRule.objects.create(
+                tier=1, currency="NGN", saved_at=now, effective_from=now + timedelta(seconds=59)
+            )
+        assert LimitRule.objects.count() == before
+
+    def test_a_currency_without_a_rule_lets_nothing_move(self) -> None:
+        allowed = limits.limits_for(tier=1, currency="EUR", at=clock.now())
+        assert (allowed.single, allowed.daily, allowed.monthly, allowed.max_balance) == (0, 0, 0, 0)
+        assert limits.over_cap(allowed, Decimal("0.01"))
+
+
+@pytest.mark.django_db
+class TestCounting:
+    def test_a_hold_counts_and_its_void_gives_it_back(self) -> None:
+        ada = UserFactory()
+        fund(ada, "60000.00")
+        held = happened(Authorize(bill_draft(main_wallet(ada), "50000.00")))
+        assert self.left(ada) == "0.00"
+        with pytest.raises(LimitExceeded):
+            happened(Authorize(bill_draft(main_wallet(ada), "0.01")))
+        happened(Void(held.pk, "declined"))
+        assert self.left(ada) == "50000.00"
+
+    def test_a_fee_does_not_count(self) -> None:
+        ada = UserFactory()
+        fund(ada, "60000.00")
+        happened(Authorize(bill_draft(main_wallet(ada), "100.00", "25.00")))
+        assert self.left(ada) == "49900.00"
+
+    def test_a_balance_may_reach_the_cap_and_not_pass_it(self) -> None:
+        user = UnverifiedUserFactory()
+        fund(user, "50000.00")
+        fund(user, "0.01")
+        assert main_wallet(user).balance == 50_000
+        assert ParkedCredit.objects.get(owner=user).reason == "balance_cap"
+
+    @staticmethod
+    def left(user: User) -> str:
+        """Return what the user may still send today."""
+        return str(limits_of(user=user, at=clock.now())["NGN"]["daily"]["remaining"])
