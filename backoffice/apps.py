@@ -12,4 +12,5 @@ class BackofficeConfig(AppConfig):
 
     def ready(self) -> None:
         """Put the dashboard on the admin's front page."""
+        admin.site.index_title = "Dashboard"
         admin.site.index_template = "backoffice/dashboard.html"

@@ -128,6 +128,11 @@ def stylesheet(_request: HttpRequest) -> str:
     return static("backoffice/admin.css")
 
 
+def icon(_request: HttpRequest) -> str:
+    """Return the address of the picture on the browser's tab."""
+    return static("backoffice/favicon.svg")
+
+
 def _is_there(item: Item) -> bool:
     app, name = item.model.split(".")
     return any(model._meta.app_label == app and model.__name__ == name for model in admin.site._registry)

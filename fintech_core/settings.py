@@ -99,11 +99,11 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "backoffice.middleware.BusinessTime",
 ]
 
 ROOT_URLCONF = "fintech_core.urls"
-WSGI_APPLICATION = "fintech_core.wsgi.application"
-ASGI_APPLICATION = "fintech_core.asgi.application"
+WSGI_APPLICATION, ASGI_APPLICATION = "fintech_core.wsgi.application", "fintech_core.asgi.application"
 APPEND_SLASH = False
 TEMPLATES: list[dict[str, Any]] = [
     {

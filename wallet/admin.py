@@ -36,7 +36,7 @@ class WalletAdmin(DocumentModelAdmin):
     """Whose money, how much, and whether it may move."""
 
     list_display = (
-        "owner",
+        "holder",
         "kind",
         "shown_balance",
         "shown_held",
@@ -52,12 +52,13 @@ class WalletAdmin(DocumentModelAdmin):
     sortable_by = ()
     paginator = InfinitePaginator
     fieldsets = (
-        (None, {"fields": ("owner", "kind", "currency", "status")}),
+        (None, {"fields": ("owner", "address", "kind", "currency", "status")}),
         ("Money", {"fields": ("shown_balance", "shown_held", "shown_available")}),
         ("Spent", {"fields": ("shown_spent_today", "shown_spent_this_month", "spent_on")}),
         ("Ledger", {"fields": ("id", "version", "last_entry_at", "created_at")}),
     )
     readonly_fields = (
+        "address",
         "shown_balance",
         "shown_held",
         "shown_available",
@@ -81,6 +82,16 @@ class WalletAdmin(DocumentModelAdmin):
             for offered in super().get_actions_detail(request, object_id)
             if status in STATUS_SOURCES[LEADS_TO[offered.path]]
         ]
+
+    @display(description="Owner", header=True)
+    def holder(self, wallet: Wallet) -> tuple[str, str]:
+        """Return name and address: many people have one name."""
+        return wallet.owner.get_full_name(), wallet.owner.email
+
+    @display(description="E-mail address")
+    def address(self, wallet: Wallet) -> str:
+        """Return the owner's address."""
+        return wallet.owner.email
 
     @display(description="Status", label={str(key): colour for key, colour in STATUS_COLOURS.items()})
     def shown_status(self, wallet: Wallet) -> tuple[str, str]:

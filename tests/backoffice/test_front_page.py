@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.db import transaction as db
 
 from backoffice import figures
@@ -98,7 +99,13 @@ class TestDashboard:
         assert "Outgoing money is stopped." in client.get("/admin/").content.decode()
         switches.forget()
 
-    def test_today_is_the_day_in_lagos(self) -> None:
+    @time_machine.travel("2026-03-01T23:30:00Z", tick=False)
+    def test_staff_read_times_of_lagos(self) -> None:
+        case = open_case()
+        shown = clerk("users.view_kyccase").get(address(KycCase, "change", case.pk)).content.decode()
+        assert "March 2, 2026, 12:30 a.m." in shown
+
+    def test_keys_of_a_day_are_a_range(self) -> None:
         fund(UserFactory(), "1.00")
         row = Transaction.objects.get()
         assert least_uuid7(row.created_at - timedelta(seconds=5)) < row.pk

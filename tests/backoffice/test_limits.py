@@ -23,7 +23,8 @@ FROM = datetime(2099, 1, 1, tzinfo=UTC)
 def form(at: datetime = FROM, **changes: Any) -> dict[str, Any]:
     """Return what the page sends for a new limit of tier 1."""
     figures = {"single": "100", "daily": "200.50", "monthly": "", "max_balance": "1000"}
-    moment = {"effective_from_0": f"{at:%Y-%m-%d}", "effective_from_1": f"{at:%H:%M:%S}"}
+    typed = at.astimezone(clock.business_zone())
+    moment = {"effective_from_0": f"{typed:%Y-%m-%d}", "effective_from_1": f"{typed:%H:%M:%S}"}
     return {"tier": "1", "currency": "NGN", "note": REASON, **figures, **moment, **changes}
 
 

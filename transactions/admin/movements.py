@@ -98,10 +98,14 @@ class TransactionAdmin(DocumentModelAdmin):
     fieldsets = (
         (None, {"fields": ("reference", "type", "status", "failure_code", "description")}),
         ("Money", {"fields": ("shown_amount", "shown_fee", "shown_hold", "from_user", "to_user")}),
-        ("Time", {"fields": ("created_at", "completed_at", "effective_at", "expires_at")}),
+        (
+            "Time",
+            {"classes": ("tab",), "fields": ("created_at", "completed_at", "effective_at", "expires_at")},
+        ),
         (
             "Where it comes from",
             {
+                "classes": ("tab",),
                 "fields": (
                     "id",
                     "initiated_by",
@@ -110,7 +114,7 @@ class TransactionAdmin(DocumentModelAdmin):
                     "reverses",
                     "refund_of",
                     "metadata",
-                )
+                ),
             },
         ),
     )

@@ -10,7 +10,7 @@ from unfold.decorators import action, display
 from fintech_core import clock
 from fintech_core.admin import DocumentModelAdmin, ReadOnlyModelAdmin
 from fintech_core.dialogs import OptionalReasonForm, ReasonForm, document_id, finish
-from users.enums import KycStatus
+from users.enums import KYC_OPEN, KycStatus
 from users.models import IdentityDocument, KycCase
 from users.permissions import staff_member
 from users.services import kyc
@@ -41,7 +41,7 @@ class IdentityDocumentAdmin(ReadOnlyModelAdmin):
 class KycCaseAdmin(DocumentModelAdmin):
     """The queue of identity cases."""
 
-    list_display = ("created_at", "user", "requested_tier", "document_type", "shown_status", "decided_by")
+    list_display = ("created_at", "customer", "requested_tier", "document_type", "shown_status", "decided_by")
     list_filter = ("status", "tier", "document_type")
     list_select_related = ("user", "decided_by")
     search_fields = ("user__email__iexact", "id__exact")
@@ -69,6 +69,16 @@ class KycCaseAdmin(DocumentModelAdmin):
         """Leave the encrypted number out of lists; the page of one case reads it to mask it."""
         rows: QuerySet[KycCase] = super().get_queryset(request)
         return rows.defer("document_number")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Offer a decision while the case is open; the service asks again."""
+        is_open = KycCase.objects.filter(pk=document_id(str(object_id)), status__in=KYC_OPEN).exists()
+        return super().get_actions_detail(request, object_id) if is_open else []
+
+    @display(description="Customer", header=True)
+    def customer(self, case: KycCase) -> tuple[str, str]:
+        """Return name and address: many people have one name."""
+        return case.user.get_full_name(), case.user.email
 
     @display(description="Tier", ordering="tier")
     def requested_tier(self, case: KycCase) -> int:
