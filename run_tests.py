@@ -36,8 +36,7 @@ def arguments_for_pytest(given: Sequence[str]) -> list[str]:
     kinds = " or ".join(options.category) if options.category else "not browser"
     arguments = ["-m", f"({kinds}) and {'long' if options.long else 'not long'}"]
     if options.parallel:
-        # The flows share a running system: they are one group, and a group stays in one process.
-        arguments += ["-n", str(PROCESSES), "--dist", "loadgroup"]
+        arguments += ["-n", str(PROCESSES)]  # which tests share a process: tests/scheduling.py
     if options.coverage:
         arguments += [f"--cov={app}" for app in APPS] + ["--cov-report=term-missing:skip-covered"]
     return arguments + rest

@@ -83,11 +83,15 @@ class Part:
             assert time.monotonic() < deadline, f"{self.name} does not get ready:\n{tail}"
             time.sleep(0.05)
 
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM without waiting."""
+        if self._guard is not None and self.is_alive:
+            self._guard.terminate()
+
     def stop(self) -> None:
         """End the program in order (SIGTERM)."""
+        self.ask_to_stop()
         if self._guard is not None:
-            if self.is_alive:
-                self._guard.terminate()
             self._guard.wait(STOP_PATIENCE_S)
         self._forget()
 

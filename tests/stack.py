@@ -133,7 +133,9 @@ class Stack:
         for client in self._clients:
             client.close()
         self._bell.close()
-        for part in reversed(self.parts):
+        for part in self.parts:
+            part.ask_to_stop()
+        for part in self.parts:
             part.stop()
         assert self.processes() == [], "processes of the stack are left over"
 

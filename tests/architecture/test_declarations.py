@@ -89,7 +89,9 @@ def test_every_name_that_is_enqueued_is_a_task() -> None:
 
 def test_every_setting_stands_in_the_example() -> None:
     settings_file = (ROOT / "fintech_core" / "settings.py").read_text()
-    read = set(re.findall(r"\b(?:env(?:\.\w+)?|secret)\(\s*\"([A-Z][A-Z0-9_]+)\"", settings_file))
+    read = set(
+        re.findall(r"\b(?:env(?:\.\w+)?|secret|required)\(\s*[\"']([A-Z][A-Z0-9_]+)[\"']", settings_file)
+    )
     example = set(re.findall(r"^#?\s?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert read - example == set()
     assert example - read - NOT_IN_SETTINGS == set()

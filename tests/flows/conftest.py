@@ -9,14 +9,6 @@ from tests.databases import Databases
 from tests.stack import Stack
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the flows in one process: they share a stack."""
-    for item in items:
-        if "flows" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("flows"))
-
-
 @pytest.fixture(scope="session")
 def stack(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The running system. Never reset: each test makes its own people."""
