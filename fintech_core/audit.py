@@ -27,7 +27,12 @@ def require_transaction(what: str) -> None:
 
 
 def record(
-    *, actor: Actor | None, action: str, target: models.Model, reason: str = "", changes: dict[str, Any] | None = None
+    *,
+    actor: Actor | None,
+    action: str,
+    target: models.Model,
+    reason: str = "",
+    changes: dict[str, Any] | None = None,
 ) -> AuditRecord:
     """Write one audit row in the caller's transaction.
 

@@ -132,9 +132,17 @@ def _database_problem(error: Exception, request_id: str | None) -> dict[str, Any
     if sqlstate == LOCK_NOT_AVAILABLE:
         detail = "Another operation holds what this one needs. Try again in a moment."
         return problem("busy", 503, "Busy", detail, request_id=request_id, retryable=True)
-    if isinstance(error, (OperationalError, InterfaceError)) or sqlstate[:2] in {"08", "25", "53", "57", "40"}:
+    if isinstance(error, (OperationalError, InterfaceError)) or sqlstate[:2] in {
+        "08",
+        "25",
+        "53",
+        "57",
+        "40",
+    }:
         log.error("database_unavailable", sqlstate=sqlstate, error=type(error).__name__)
-        return domain_problem(ServiceUnavailable("The database does not answer. Try again shortly."), request_id)
+        return domain_problem(
+            ServiceUnavailable("The database does not answer. Try again shortly."), request_id
+        )
     return None
 
 
@@ -158,10 +166,13 @@ def _api_problem(error: drf.APIException, request_id: str | None) -> tuple[dict[
         from drf_standardized_errors.formatter import flatten_errors
 
         errors = [
-            {"field": found.attr, "code": found.code, "detail": found.detail} for found in flatten_errors(error.detail)
+            {"field": found.attr, "code": found.code, "detail": found.detail}
+            for found in flatten_errors(error.detail)
         ]
         detail = "Correct the fields named in errors and send the request again."
-        body = problem("validation_error", 400, "The request is not valid", detail, request_id=request_id, errors=errors)
+        body = problem(
+            "validation_error", 400, "The request is not valid", detail, request_id=request_id, errors=errors
+        )
         return body, headers
     code, title = API_CODES.get(type(error), ("error", "The request was refused"))
     if isinstance(error, drf.AuthenticationFailed):

@@ -67,7 +67,9 @@ class Scope:
     def of(cls, *, user_id: UUID, operation: str, key: str, body: Mapping[str, Any]) -> "Scope":
         """Build the scope of a request; ``body`` is the cleaned body, from which the PIN is left out."""
         cleaned = {name: value for name, value in body.items() if name not in {"pin", "step_up_token"}}
-        canonical = json.dumps([operation, cleaned], cls=DjangoJSONEncoder, sort_keys=True, separators=(",", ":"))
+        canonical = json.dumps(
+            [operation, cleaned], cls=DjangoJSONEncoder, sort_keys=True, separators=(",", ":")
+        )
         return cls(user_id, operation, key, hashlib.sha256(canonical.encode()).hexdigest())
 
 
@@ -179,7 +181,9 @@ def _claim(scope: Scope) -> Answer | None:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(lock[:8], "big", signed=True)])
         row = cursor.fetchone()
     if not row or not row[0]:
-        raise InProgress("The first request with this key has not finished. Repeat it shortly.", retry_after_s=1)
+        raise InProgress(
+            "The first request with this key has not finished. Repeat it shortly.", retry_after_s=1
+        )
     return find(scope)
 
 

@@ -43,5 +43,10 @@ def run_record(name: str) -> Iterator[dict[str, Any]]:
     finally:
         JobRun.objects.update_or_create(
             name=name,
-            defaults={"started_at": started, "finished_at": clock.now(), "outcome": outcome, "detail": detail},
+            defaults={
+                "started_at": started,
+                "finished_at": clock.now(),
+                "outcome": outcome,
+                "detail": detail,
+            },
         )

@@ -31,7 +31,9 @@ class IdempotencyRecord(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user_id", "operation", "key"], name="idempotency_one_effect_per_key"),
+            models.UniqueConstraint(
+                fields=["user_id", "operation", "key"], name="idempotency_one_effect_per_key"
+            ),
             models.CheckConstraint(
                 condition=Q(response_status__isnull=False) | Q(document_id__isnull=False),
                 name="idempotency_has_an_answer",

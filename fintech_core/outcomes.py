@@ -23,7 +23,13 @@ class ProviderError(Exception):
     """A vendor call that did not answer what was asked; ``outcome`` says what may be concluded from it."""
 
     def __init__(
-        self, outcome: Outcome, code: str, detail: str, *, alarm: bool = False, evidence: dict[str, Any] | None = None
+        self,
+        outcome: Outcome,
+        code: str,
+        detail: str,
+        *,
+        alarm: bool = False,
+        evidence: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{outcome}: {code}: {detail}")
         self.outcome = outcome

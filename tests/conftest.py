@@ -12,7 +12,12 @@ from tests.databases import Databases, worker_name
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test by the folder it stands in; what stands elsewhere is a unit test."""
-    tiers = {"flows": "flow", "concurrency": "concurrency", "adapters": "adapter", "architecture": "architecture"}
+    tiers = {
+        "flows": "flow",
+        "concurrency": "concurrency",
+        "adapters": "adapter",
+        "architecture": "architecture",
+    }
     tiers["browser"] = "browser"
     own = {"unit", "flow", "concurrency", "adapter", "architecture", "browser"}
     for item in items:

@@ -85,7 +85,9 @@ class Databases:
     def deadlocks_of(self, name: str) -> int:
         """Return how many deadlocks PostgreSQL has counted in this database."""
         with psycopg.connect(self._conninfo(str(self._owner["NAME"])), autocommit=True) as connection:
-            row = connection.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = %s", [name]).fetchone()
+            row = connection.execute(
+                "SELECT deadlocks FROM pg_stat_database WHERE datname = %s", [name]
+            ).fetchone()
         return int(row[0]) if row and row[0] is not None else 0
 
     def use(self, name: str) -> None:

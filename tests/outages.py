@@ -35,8 +35,6 @@ def down(ground: Ground, server: Server) -> Iterator[None]:
 
 def _pid(ground: Ground, server: Server) -> int:
     if server == "postgres":
-        return int(
-            (Layout.at(ground.local_dir).postgres_data / "postmaster.pid").read_text().split()[0]
-        )
+        return int((Layout.at(ground.local_dir).postgres_data / "postmaster.pid").read_text().split()[0])
     with Redis.from_url(ground.redis_url) as client:
         return int(client.info("server")["process_id"])

@@ -36,12 +36,24 @@ def transfer(client: APIClient, body: dict, key: str | None = None) -> object:
 class TestTransfer:
     def test_answers_with_every_field(self, api: Api, ada: User) -> None:
         chidi = UserFactory(first_name="Chidi", last_name="Okafor")
-        answer = transfer(api(ada), {"to": chidi.email, "amount": "40.00", "description": "rent", "metadata": {"a": "b"}})
+        answer = transfer(
+            api(ada), {"to": chidi.email, "amount": "40.00", "description": "rent", "metadata": {"a": "b"}}
+        )
         assert answer.status_code == 201, answer.content
         body = answer.json()
-        assert (body["amount"], body["fee"], body["total"], body["direction"]) == ("40.00", "0.00", "40.00", "out")
+        assert (body["amount"], body["fee"], body["total"], body["direction"]) == (
+            "40.00",
+            "0.00",
+            "40.00",
+            "out",
+        )
         assert body["counterparty"] == {"name": "Chidi O."}
-        assert (body["is_final"], body["failure"], body["refunds"], body["metadata"]) == (True, None, [], {"a": "b"})
+        assert (body["is_final"], body["failure"], body["refunds"], body["metadata"]) == (
+            True,
+            None,
+            [],
+            {"a": "b"},
+        )
         seen = api(chidi).get(f"/api/v1/transactions/{body['id']}").json()
         assert (seen["direction"], seen["metadata"]) == ("in", {})
 
@@ -103,7 +115,9 @@ class TestTransfer:
 
     def test_without_a_key_is_refused(self, api: Api, ada: User) -> None:
         answer = api(ada).post(
-            "/api/v1/transactions/transfer", {"to": "a@example.com", "amount": "1.00", "pin": PIN}, format="json"
+            "/api/v1/transactions/transfer",
+            {"to": "a@example.com", "amount": "1.00", "pin": PIN},
+            format="json",
         )
         assert (answer.status_code, answer.json()["code"]) == (400, "idempotency_key_missing")
 
@@ -136,7 +150,10 @@ class TestReading:
     def test_history_runs_backwards(self, api: Api, ada: User) -> None:
         transfer(api(ada), {"to": UserFactory().email, "amount": "40.00"})
         lines = api(ada).get("/api/v1/transactions/history?currency=NGN").json()["results"]
-        assert [(line["direction"], line["balance_after"]) for line in lines] == [("out", "60.00"), ("in", "100.00")]
+        assert [(line["direction"], line["balance_after"]) for line in lines] == [
+            ("out", "60.00"),
+            ("in", "100.00"),
+        ]
 
     def test_limits_show_used_and_left(self, api: Api, ada: User) -> None:
         transfer(api(ada), {"to": UserFactory().email, "amount": "40.00"})
@@ -147,7 +164,9 @@ class TestReading:
     def test_wallet_has_an_entity_tag(self, api: Api, ada: User) -> None:
         first = api(ada).get("/api/v1/wallet")
         assert first.json()["available"] == "100.00"
-        again = api(ada).get("/api/v1/wallet/balance?currency=NGN", headers={"If-None-Match": first.headers["ETag"]})
+        again = api(ada).get(
+            "/api/v1/wallet/balance?currency=NGN", headers={"If-None-Match": first.headers["ETag"]}
+        )
         assert again.status_code == 304
 
     def test_a_second_wallet_of_a_currency_is_refused(self, api: Api, ada: User) -> None:
@@ -159,7 +178,9 @@ class TestReading:
 class TestStaff:
     def test_5_01_customers_may_not(self, api: Api, ada: User) -> None:
         wallet = main_wallet(ada)
-        answer = api(ada).post(f"/api/v1/admin/wallets/{wallet.pk}/freeze", {"reason": "because"}, format="json")
+        answer = api(ada).post(
+            f"/api/v1/admin/wallets/{wallet.pk}/freeze", {"reason": "because"}, format="json"
+        )
         assert answer.status_code == 403
         assert main_wallet(ada).status == "active"
 
@@ -167,8 +188,12 @@ class TestStaff:
         staff = UserFactory(is_staff=True, is_superuser=True)
         sent = transfer(api(ada), {"to": UserFactory().email, "amount": "40.00"}).json()
         path = f"/api/v1/admin/transactions/{sent['id']}/reverse"
-        first = api(staff).post(path, {"reason": "sent in error"}, format="json", headers={"Idempotency-Key": "r1"})
-        again = api(staff).post(path, {"reason": "sent in error"}, format="json", headers={"Idempotency-Key": "r2"})
+        first = api(staff).post(
+            path, {"reason": "sent in error"}, format="json", headers={"Idempotency-Key": "r1"}
+        )
+        again = api(staff).post(
+            path, {"reason": "sent in error"}, format="json", headers={"Idempotency-Key": "r2"}
+        )
         assert (first.status_code, again.status_code, again.json()["code"]) == (201, 409, "already_reversed")
         assert main_wallet(ada).balance == 100
         assert api(ada).get(f"/api/v1/transactions/{sent['id']}").json()["reversed_by"] == first.json()["id"]

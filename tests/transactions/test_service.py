@@ -283,10 +283,15 @@ class TestApply:
         fund(ada, "100.00")
         held = hold(ada, "10.00")
         dropped = TransactionDraft(
-            type="adjustment", currency="NGN", amount=Decimal(1),
-            legs=(debit_wallet(main_wallet(ada).pk, Decimal(1), "NGN"), credit_account("adjustments", Decimal(1), "NGN")),
+            type="adjustment",
+            currency="NGN",
+            amount=Decimal(1),
+            legs=(
+                debit_wallet(main_wallet(ada).pk, Decimal(1), "NGN"),
+                credit_account("adjustments", Decimal(1), "NGN"),
+            ),
             guard=lambda _draft: None,
-        )  # fmt: skip
+        )
         with transaction.atomic():
             results = TransactionService.apply(
                 [Capture(held.pk, bill_legs(main_wallet(ada), "10.00"), Decimal(10)), Post(dropped)],
