@@ -1,4 +1,4 @@
-"""Which tests share a process under xdist: the flows, which share a running system, and otherwise a file's.
+"""Which tests share a process under xdist: the flows and the browser's, which share a running system, and a file's.
 
 Marks cannot say it: what xdist 3.8 does for ``--dist loadgroup`` has no effect under pytest 9.2.
 """
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-FLOWS = "tests/flows/"
+TOGETHER = ("tests/flows/", "tests/browser/")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -17,6 +17,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return FLOWS if nodeid.startswith(FLOWS) else nodeid.partition("::")[0]
+            folder = next((folder for folder in TOGETHER if nodeid.startswith(folder)), None)
+            return folder or nodeid.partition("::")[0]
 
     return ByFile(config, log)
