@@ -67,7 +67,7 @@ class TestFreezeWallet:
 
 class TestMoneyOut:
     def test_stops_resumes_and_tells(self) -> None:
-        staff = staff_who_may("waffle", "change_switch")
+        staff = staff_who_may("transactions", "switch_money_out")
         assert run("money_out", "status") == "Outgoing money flows.\n"
         told = run("money_out", "stop", f"--actor={staff.email}", "--reason=drill")
         assert told == "Outgoing money is stopped.\n"
@@ -79,7 +79,7 @@ class TestMoneyOut:
         assert list(actions) == [("money_out.stopped", "drill"), ("money_out.resumed", "over")]
 
     def test_is_refused_without_actor_reason_or_permission(self) -> None:
-        staff = staff_who_may("waffle", "change_switch")
+        staff = staff_who_may("transactions", "switch_money_out")
         for arguments in (
             [],
             [f"--actor={staff.email}"],

@@ -11,7 +11,7 @@ from transactions.errors import MoneyOutPaused
 from users.models import User
 from users.selectors import get_user_by_email
 
-PERMISSION = "waffle.change_switch"
+PERMISSION = "transactions.switch_money_out"
 
 
 class Command(BaseCommand):
