@@ -51,6 +51,7 @@ class Story:
     reversal: Transaction
     refund: Transaction
     redemption: Transaction
+    ownerless: Transaction
     newest: Transaction
 
 
@@ -132,10 +133,11 @@ def tell_story() -> Story:
     frozen = UserFactory()
     freeze_wallet(wallet_id=main_wallet(frozen).pk, actor=staff, reason="fraud alert")
     refund, redemption = _refund(ada, ada_wallet, bill), _redeem(ada, ada_wallet)
+    ownerless = keep_apart()
     newest = happened(Post(transfer_draft(chidi_wallet, ada_wallet, "10.00")))
     return Story(
         ada, chidi, staff, funding, sent, bill, cashback, Transaction.objects.get(pk=voided.pk), pending, parked,
-        released, reversal, refund, redemption, newest,
+        released, reversal, refund, redemption, ownerless, newest,
     )  # fmt: skip
 
 
@@ -160,6 +162,19 @@ def _park_twice() -> tuple[Transaction, Transaction]:
     User.objects.filter(pk=risen.pk).update(kyc_tier=1)
     assert release_for(owner_id=risen.pk) == 1
     return parked, Transaction.objects.get(to_wallet=main_wallet(risen), type="funding")
+
+
+def keep_apart() -> Transaction:
+    """Book a payment in a currency that its payer did not choose: it has a document and no owner."""
+    value = Decimal("7.00")
+    legs = (
+        debit_account(chart.gateway_clearing("paystack"), value, "USD"),
+        credit_account(chart.SUSPENSE, value, "USD"),
+    )
+    draft = TransactionDraft(
+        type="funding", currency="USD", amount=value, legs=legs, source=Source("payment", uuid4())
+    )
+    return happened(Post(draft))
 
 
 def _refund(owner: User, wallet: Wallet, bill: Transaction) -> Transaction:

@@ -16,12 +16,14 @@ from django.db import DataError, connections, transaction
 from pytest_django.plugin import DjangoDbBlocker
 from waffle.models import Switch
 
+from fintech_core import clock
 from notifications.models import Event
 from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
-from tests.transactions.story import Story
+from tests.transactions.story import Story, keep_apart
 from transactions import switches
 from transactions.models import LedgerEntry, Transaction
+from transactions.services import TransactionService
 from transactions.verification import CHECKS, Report, verify
 from wallet.models import Wallet
 
@@ -56,7 +58,7 @@ class Owner:
     def _ids(self) -> dict[str, Any]:
         story = self.story
         named = ("funding", "transfer", "bill", "cashback", "voided", "pending", "parked", "released", "reversal",
-                 "refund", "redemption", "newest")  # fmt: skip
+                 "refund", "redemption", "ownerless", "newest")  # fmt: skip
         return {name: getattr(story, name).pk for name in named} | {
             "ada": story.ada.pk,
             "chidi": story.chidi.pk,
@@ -267,6 +269,12 @@ class TestPlantedRows:
         owner.run(f"UPDATE {WALLET} SET balance = 1000000 WHERE status = 'frozen'")
         assert "wallet_shows_its_entries" in owner.verify().broken
 
+    def test_money_in_suspense_that_nothing_explains_is_found(self, owner: Owner) -> None:
+        broken = owner.plant(
+            MOVEMENT, f"UPDATE {MOVEMENT} SET source_kind = '', source_id = NULL WHERE id = %(ownerless)s"
+        )
+        assert set(broken) == {"suspense_is_what_is_parked", "suspense_moves_with_a_parked_credit"}
+
     def test_a_reference_and_a_source_booked_twice_are_found(self, owner: Owner) -> None:
         owner.run(f"ALTER TABLE {MOVEMENT} DROP CONSTRAINT transactions_transaction_reference_key")
         owner.run("DROP INDEX transaction_once_per_source")
@@ -369,6 +377,13 @@ class TestCommand:
         assert "spent_is_what_was_sent: wallet " in printed
         assert "next: manage.py freeze_wallet " in printed
         assert printed.splitlines()[-1] == "NOT balanced, 2 entries, 1 finding"
+
+    def test_money_that_nobody_can_be_named_for_stands_in_suspense_until_it_is_reversed(self) -> None:
+        kept = keep_apart()
+        assert self.run()[0] == 0
+        with transaction.atomic():
+            TransactionService.reverse(kept, actor=UserFactory(), reason="sent back", now=clock.now())
+        assert self.run()[1].splitlines()[-1] == "balanced, 4 entries, 0 findings"
 
     def test_json_tells_the_same(self) -> None:
         fund(UserFactory(), "100.00")

@@ -12,11 +12,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import Q
 
 from fintech_core import audit, crashpoints
 from fintech_core.audit import Actor
 from notifications.services import publish
-from transactions import chart, switches
+from transactions import switches
 from transactions.drafts import (
     Authorize,
     Capture,
@@ -38,7 +39,7 @@ from transactions.errors import (
     SameWallet,
     TransactionNotPending,
 )
-from transactions.models import Transaction
+from transactions.models import ParkedCredit, Transaction
 from transactions.services import parking
 from transactions.services.locking import lock_wallets
 from transactions.services.steps import Step
@@ -155,16 +156,15 @@ class TransactionService:
         """Book the mirror of a completed transaction, once.
 
         Raises NotReversible, AlreadyReversed, InsufficientFunds when the money was spent meanwhile. A credit that
-        went through ``suspense`` cannot be reversed: its parked credit would still say that the money waits there.
+        was parked cannot be reversed: its row would still say that the money waits in ``suspense``, or came from it.
         """
         audit.require_transaction("TransactionService")
         if transaction.status != TransactionStatus.COMPLETED or transaction.type == TransactionType.REVERSAL:
             raise NotReversible(f"A {transaction.type} that is {transaction.status} cannot be reversed.")
-        draft = _mirror(transaction, actor)
-        if any(leg.account == chart.SUSPENSE for leg in draft.legs):
+        if ParkedCredit.objects.filter(Q(parked_by=transaction) | Q(released_by=transaction)).exists():
             raise NotReversible("A credit that was parked cannot be reversed; correct it with an adjustment.")
         try:
-            mirror = TransactionService.post(draft, now=now)
+            mirror = TransactionService.post(_mirror(transaction, actor), now=now)
         except DuplicateReference as error:
             raise AlreadyReversed("It was reversed before.") from error
         audit.record(actor=actor, action="transaction.reversed", target=transaction, reason=reason)

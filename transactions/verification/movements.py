@@ -104,7 +104,8 @@ STATUS = Check(
     FROM transactions_transaction t
     WHERE t.status NOT IN ('pending', 'completed', 'failed', 'cancelled')
        OR (t.status = 'pending') <> (t.completed_at IS NULL)
-       OR (t.status IN ('failed', 'cancelled')) <> (t.failure_code <> '')
+       OR (t.status = 'failed' AND t.failure_code = '')
+       OR (t.status IN ('pending', 'completed') AND t.failure_code <> '')
        OR t.completed_at < t.created_at
        OR (t.status = 'completed' AND t.hold_amount IS NULL AND t.completed_at <> t.created_at)
     """,

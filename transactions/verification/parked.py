@@ -1,4 +1,8 @@
-"""Checks of parked credits: ``suspense`` holds exactly what waits for its owners, row by row."""
+"""Checks of parked credits: ``suspense`` holds exactly what waits for its owners, row by row.
+
+Besides, money from outside that nobody can be named for (a payment in a currency that its payer did not choose) stands
+there under the document that brought it, until staff refund, adjust or reverse it. It has no parked credit.
+"""
 
 from transactions.chart import SUSPENSE
 from transactions.verification.check import Check
@@ -8,20 +12,34 @@ def _suspense() -> dict[str, str]:
     return {"suspense": SUSPENSE}
 
 
+_LINES = """
+    SELECT e.transaction_id, e.direction, e.amount, e.currency, :signed AS signed, p.amount AS parked_amount,
+           p.currency AS parked_currency,
+           p.id IS NULL AND CASE e.direction
+               WHEN 'credit' THEN t.type = 'reversal' OR (t.to_user_id IS NULL AND t.source_id IS NOT NULL)
+               ELSE t.type IN ('refund', 'adjustment', 'reversal') END AS ownerless
+    FROM transactions_ledgerentry e
+    JOIN transactions_ledgeraccount a ON a.id = e.account_id AND a.code = %(suspense)s
+    JOIN transactions_transaction t ON t.id = e.transaction_id
+    LEFT JOIN transactions_parkedcredit p
+           ON CASE e.direction WHEN 'credit' THEN p.parked_by_id ELSE p.released_by_id END = e.transaction_id
+"""
+
 BALANCE = Check(
     "suspense_is_what_is_parked",
-    "The balance of suspense is not the sum of the credits that are parked.",
+    "The balance of suspense is not the sum of the credits that are parked, or less than nothing is ownerless.",
     "currency",
     """
     SELECT coalesce(s.currency, p.currency) AS key,
-           'suspense ' || coalesce(s.balance, 0) || ', parked ' || coalesce(p.parked, 0) AS detail
-    FROM (SELECT e.currency, sum(:signed) AS balance
-          FROM transactions_ledgerentry e JOIN transactions_ledgeraccount a ON a.id = e.account_id
-          WHERE a.code = %(suspense)s GROUP BY e.currency) s
+           'suspense ' || coalesce(s.owned, 0) || ', parked ' || coalesce(p.parked, 0) || ', ownerless '
+           || coalesce(s.ownerless, 0) AS detail
+    FROM (SELECT currency, coalesce(sum(signed) FILTER (WHERE NOT ownerless), 0) AS owned,
+                 coalesce(sum(signed) FILTER (WHERE ownerless), 0) AS ownerless
+          FROM (:lines) line GROUP BY currency) s
     FULL JOIN (SELECT currency, sum(amount) AS parked FROM transactions_parkedcredit
                WHERE status = 'parked' GROUP BY currency) p ON p.currency = s.currency
-    WHERE coalesce(s.balance, 0) <> coalesce(p.parked, 0)
-    """,
+    WHERE coalesce(s.owned, 0) <> coalesce(p.parked, 0) OR s.ownerless < 0
+    """.replace(":lines", _LINES),
     parameters=_suspense,
 )
 
@@ -51,16 +69,13 @@ ROWS = Check(
 
 LINES = Check(
     "suspense_moves_with_a_parked_credit",
-    "Money went into or out of suspense and no parked credit of that amount says so.",
+    "Money went into or out of suspense, and neither a parked credit of that amount nor a document says so.",
     "transaction",
     """
-    SELECT e.transaction_id AS key, e.direction || ' of ' || e.amount || ' ' || e.currency AS detail
-    FROM transactions_ledgerentry e
-    JOIN transactions_ledgeraccount a ON a.id = e.account_id AND a.code = %(suspense)s
-    LEFT JOIN transactions_parkedcredit p
-           ON CASE e.direction WHEN 'credit' THEN p.parked_by_id ELSE p.released_by_id END = e.transaction_id
-    WHERE (p.amount, p.currency) IS DISTINCT FROM (e.amount, e.currency)
-    """,
+    SELECT transaction_id AS key, direction || ' of ' || amount || ' ' || currency AS detail
+    FROM (:lines) line
+    WHERE NOT ownerless AND (parked_amount, parked_currency) IS DISTINCT FROM (amount, currency)
+    """.replace(":lines", _LINES),
     parameters=_suspense,
 )
 
