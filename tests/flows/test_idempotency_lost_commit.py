@@ -13,6 +13,7 @@ import pytest
 from tests import grounds
 from tests.clients import Person, eventually
 from tests.databases import Databases
+from tests.flows.crashing import swept
 from tests.flows.wire import Cut, Wire
 from tests.grounds import Ground
 from tests.stack import Stack
@@ -73,6 +74,21 @@ class TestLostAnswer:
         assert again.headers["Idempotent-Replayed"] == "true"
         assert (ada.balance(), chidi.balance()) == ("60.00", "40.00")
         assert len(ada.get("/transactions", type="transfer").json()["results"]) == 1
+
+    def test_a_committed_funding_goes_on_although_nobody_rang(self, stack: Stack, wire: Wire) -> None:
+        """What was to be done after COMMIT is not done either; the row is due, and the sweep finds it."""
+        ada, key = stack.person(), str(uuid4())
+
+        def fund() -> httpx2.Response:
+            headers = {"Prefer": "wait=0"}
+            return ada.call("POST", "/wallet/fund", {"amount": "300.00"}, key=key, headers=headers)
+
+        first = paused(stack, fund, lambda: wire.cut(Cut.ANSWER_LOST, application_name="stack-web"))
+        wire.wait_until_cut()
+        assert (first.status_code, first.json()["checkout_url"]) == (202, None), first.text
+        swept(stack, lambda: fund().status_code == 201, "the checkout is started")
+        assert fund().json()["id"] == first.json()["id"]
+        assert len(ada.get("/payments/intents").json()["results"]) == 1
 
     def test_a_commit_that_never_arrived_is_told_and_repeated_safely(self, stack: Stack, wire: Wire) -> None:
         ada, chidi, key = stack.person(funds="100.00"), stack.person("Chidi"), str(uuid4())
