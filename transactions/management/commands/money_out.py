@@ -18,6 +18,7 @@ class Command(BaseCommand):
     """Tells, stops or resumes. Holds that exist still settle, reads and money coming in go on."""
 
     help = "Show, stop or resume outgoing money (audited)."
+    requires_system_checks = ()  # it must run when something else is broken
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare what to do, who asks for it, and why."""

@@ -19,6 +19,7 @@ class Command(BaseCommand):
     """Proves every rule of the ledger again, from the stored rows, in one snapshot."""
 
     help = "Re-prove the whole ledger from its rows (changes nothing unless --stop-money-out)."
+    requires_system_checks = ()  # it must run when something else is broken
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare how to tell it, and what to do about it."""
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             if stopped:
                 _stop(report)
         except Error as error:
-            raise CommandError(f"The ledger could not be verified: {error}") from error
+            raise CommandError(f"The ledger could not be verified: {str(error).splitlines()[0]}") from error
         if options["json"]:
             self.stdout.write(json.dumps(report.as_dict() | {"money_out_stopped": stopped}, indent=2))
         else:
