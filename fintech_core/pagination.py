@@ -46,7 +46,7 @@ class NewestFirst(CursorPagination):
             cursor: Cursor | None = super().decode_cursor(request)
         except exceptions.NotFound:
             raise _unknown_cursor() from None
-        if cursor is not None and "\x00" in (cursor.position or ""):
+        if cursor is not None and "\x00" in str(cursor.position):
             raise _unknown_cursor()
         return cursor
 
