@@ -13,6 +13,11 @@ BILLER: Final = {"biller": "ikeja-electric", "product": "prepaid"}
 SHOWN_OF_BILL: Final = ("status", "amount", "customer_name", "cashback", "token", "units", "is_final")
 
 
+def electricity(meter: str, amount: str, **more: str) -> dict[str, str]:
+    """Describe a purchase of prepaid electricity."""
+    return {**BILLER, "customer_id": meter, "amount": amount, **more}
+
+
 class Person:
     """Somebody with an app: registers, pays, and holds every figure against what was promised."""
 
@@ -109,20 +114,14 @@ class Person:
                 f"The lookup named {found['name']}, the transfer {sent['counterparty']['name']}."
             )
 
-    def validate(self, meter: str, amount: str) -> Any:
-        """Ask who a meter belongs to and what paying it would cost and earn."""
-        body = {**BILLER, "customer_id": meter, "amount": amount}
-        return self.api.call(
-            "POST", "/bills/validate", body, show=["customer_name", "fee", "cashback", "total", "quote_id"]
-        ).body
+    def validate(self, order: dict[str, str]) -> Any:
+        """Ask who a meter belongs to, and what paying it would cost and earn."""
+        shown = ["customer_name", "fee", "cashback", "total", "quote_id"]
+        return self.api.call("POST", "/bills/validate", order, show=shown).body
 
-    def pay_bill(
-        self, meter: str, amount: str, *, key: str, quote_id: str | None = None, wait_s: int | None = None
-    ) -> Reply:
-        """Pay prepaid electricity."""
-        body = {**BILLER, "customer_id": meter, "amount": amount, "pin": PIN}
-        if quote_id is not None:
-            body["quote_id"] = quote_id
+    def pay_bill(self, order: dict[str, str], *, key: str, wait_s: int | None = None) -> Reply:
+        """Pay prepaid electricity; the same ``order`` and ``key`` again are a retry."""
+        body = {**order, "pin": PIN}
         return self.api.call(
             "POST", "/bills/pay", body, expect=[201, 202], show=SHOWN_OF_BILL, key=key, wait_s=wait_s
         )

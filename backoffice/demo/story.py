@@ -8,7 +8,7 @@ from typing import Final
 from django.conf import settings
 
 from backoffice.demo.api import Api, PromiseBroken, fresh_digits, new_key
-from backoffice.demo.people import Person
+from backoffice.demo.people import Person, electricity
 from backoffice.demo.screen import in_fours, naira
 
 FUNDS: Final = "50000.00"
@@ -42,12 +42,13 @@ def tell(api: Api) -> None:
     chidi.holds(SENT)
 
     screen.step(4, f"She validates a meter and pays ₦{naira(BILL)} of electricity")
-    meter, key = f"1111{fresh_digits(9)}", new_key()
-    first = _pay_electricity(ada, meter, key)
+    order, key = electricity(f"1111{fresh_digits(9)}", BILL), new_key()
+    order["quote_id"] = ada.validate(order)["quote_id"]
+    first = _pay_electricity(ada, order, key)
     ada.holds("35000.00")
 
     screen.step(5, "She retries with the same Idempotency-Key: the same answer, nothing charged twice")
-    _retry(ada, meter, key, first)
+    _retry(ada, order, key, first)
     ada.holds("35000.00")
 
     screen.step(6, "A biller's time-out: 202 processing, the money is held, the sweeper settles it")
@@ -58,9 +59,8 @@ def tell(api: Api) -> None:
     screen.end(f"All seven steps are as promised, in {time.monotonic() - started:.0f} s.")
 
 
-def _pay_electricity(ada: Person, meter: str, key: str) -> dict[str, object]:
-    quote = ada.validate(meter, BILL)
-    reply = ada.pay_bill(meter, BILL, key=key, quote_id=quote["quote_id"])
+def _pay_electricity(ada: Person, order: dict[str, str], key: str) -> dict[str, object]:
+    reply = ada.pay_bill(order, key=key)
     paid = reply.body if reply.body["is_final"] else ada.bill_when_final(reply.body["id"])
     if paid["status"] != "completed" or not paid["token"]:
         raise PromiseBroken(f"The bill is {paid['status']} with token {paid['token']}.")
@@ -74,9 +74,8 @@ def _pay_electricity(ada: Person, meter: str, key: str) -> dict[str, object]:
     return dict(paid)
 
 
-def _retry(ada: Person, meter: str, key: str, first: dict[str, object]) -> None:
-    quote_id = first.get("quote_id")
-    again = ada.pay_bill(meter, BILL, key=key, quote_id=None if quote_id is None else str(quote_id))
+def _retry(ada: Person, order: dict[str, str], key: str, first: dict[str, object]) -> None:
+    again = ada.pay_bill(order, key=key)
     if not again.replayed:
         raise PromiseBroken("The answer does not say Idempotent-Replayed: true.")
     if again.body != first:
@@ -85,8 +84,8 @@ def _retry(ada: Person, meter: str, key: str, first: dict[str, object]) -> None:
 
 
 def _time_out(ada: Person) -> None:
-    meter = f"3000{fresh_digits(9)}"
-    reply = ada.pay_bill(meter, LATE_BILL, key=new_key(), wait_s=1)
+    order = electricity(f"3000{fresh_digits(9)}", LATE_BILL)
+    reply = ada.pay_bill(order, key=new_key(), wait_s=1)
     if reply.status != 202 or reply.body["status"] != "processing":
         raise PromiseBroken(f"The biller timed out, but the answer is {reply.status} {reply.body['status']}.")
     ada.holds("35000.00", held=LATE_BILL)
