@@ -31,8 +31,8 @@ def redact(value: Any, name: str = "") -> Any:
         return REDACTED
     if isinstance(value, str) and _CODE_NAME.fullmatch(name):  # an OTP is text, an HTTP status is a number
         return REDACTED
-    if isinstance(value, str) and name == "request":
-        value = _PRIVATE_PATH.sub(rf"\1{REDACTED}", _QUERY.sub("?…", value))
+    if name == "request":  # a request line, or Django's request, which writes itself with its query
+        value = _PRIVATE_PATH.sub(rf"\1{REDACTED}", _QUERY.sub("?…", str(value)))
     if isinstance(value, dict):
         return {key: redact(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from django.test import RequestFactory
 
 from fintech_core import logs
 
@@ -73,6 +74,10 @@ class TestRedact:
     )
     def test_an_address_is_written_without_what_it_carries(self, request_line: str, written: str) -> None:
         assert logs.redact({"request": request_line}) == {"request": written}
+
+    def test_djangos_request_is_written_without_its_query(self) -> None:
+        request = RequestFactory().get("/api/v1/wallet?access_token=abc")
+        assert logs.redact({"request": request}) == {"request": "<WSGIRequest: GET '/api/v1/wallet?…"}
 
     def test_long_texts_are_cut(self) -> None:
         assert len(logs.redact("x" * 100_000)) == logs.MAX_TEXT + 1
