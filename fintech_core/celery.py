@@ -8,8 +8,11 @@ from typing import Any, Final
 
 from celery import Celery
 from celery.signals import beat_init
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fintech_core.settings")
+
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "fintech_core.broker:Transport"))
 
 # A request that rings waits a second at most, and not at all for a broker that refuses: the row is due anyway.
 PUBLISH_OPTIONS: Final = {

@@ -1,11 +1,12 @@
-"""Processes that die at a named point, and what beat does about it."""
+"""Processes that die or wait at a named point, and what beat does about it."""
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import httpx2
 
+from tests.clients import eventually
 from tests.parts import Part
 from tests.stack import Stack
 
@@ -24,6 +25,18 @@ def strike(stack: Stack, point: str, part: Part, deed: Callable[[], object]) -> 
     stack.wait_for_crash(point)
     part.wait_until_dead()
     stack.heal()
+
+
+@contextmanager
+def paused(stack: Stack, point: str) -> Iterator[Callable[[], None]]:
+    """Let whoever comes by the point wait there until the end; yields what waits for somebody to arrive."""
+    pause, reached = stack.crash_points / f"{point}.pause", stack.crash_points / f"{point}.reached"
+    reached.unlink(missing_ok=True)
+    pause.touch()
+    try:
+        yield lambda: eventually(reached.exists, f"somebody at {point}")
+    finally:
+        pause.unlink()
 
 
 def swept(stack: Stack, is_so: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:

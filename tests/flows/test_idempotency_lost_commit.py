@@ -11,14 +11,12 @@ import psycopg
 import pytest
 
 from tests import grounds
-from tests.clients import Person, eventually
+from tests.clients import Person
 from tests.databases import Databases
-from tests.flows.crashing import swept
+from tests.flows.crashing import paused, swept
 from tests.flows.wire import Cut, Wire
 from tests.grounds import Ground
 from tests.stack import Stack
-
-POINT = "idempotency.before_commit"
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +41,15 @@ def stack(ground: Ground, wire: Wire, tmp_path_factory: pytest.TempPathFactory) 
         yield running
 
 
-def paused(stack: Stack, request: Callable[[], httpx2.Response], hurt: Callable[[], None]) -> httpx2.Response:
+def hurt_at_commit(
+    stack: Stack, request: Callable[[], httpx2.Response], hurt: Callable[[], None]
+) -> httpx2.Response:
     """Send a request, hurt the system while T1 stands right before its COMMIT, and return the answer."""
-    pause, reached = stack.crash_points / f"{POINT}.pause", stack.crash_points / f"{POINT}.reached"
-    reached.unlink(missing_ok=True)
-    pause.touch()
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(request)
-        try:
-            eventually(reached.exists, f"the request reaches {POINT}")
+        with paused(stack, "idempotency.before_commit") as is_reached:
+            answer = pool.submit(request)
+            is_reached()
             hurt()
-        finally:
-            pause.unlink()
         return answer.result()
 
 
@@ -62,7 +57,7 @@ class TestLostAnswer:
     @pytest.mark.parametrize("how", [Cut.ANSWER_LOST, Cut.ARRIVED_LATE])
     def test_a_committed_transfer_is_answered_as_done(self, stack: Stack, wire: Wire, how: Cut) -> None:
         ada, chidi, key = stack.person(funds="100.00"), stack.person("Chidi"), str(uuid4())
-        first = paused(
+        first = hurt_at_commit(
             stack,
             lambda: ada.transfer(chidi, "40.00", key=key),
             lambda: wire.cut(how, application_name="stack-web"),
@@ -83,7 +78,7 @@ class TestLostAnswer:
             headers = {"Prefer": "wait=0"}
             return ada.call("POST", "/wallet/fund", {"amount": "300.00"}, key=key, headers=headers)
 
-        first = paused(stack, fund, lambda: wire.cut(Cut.ANSWER_LOST, application_name="stack-web"))
+        first = hurt_at_commit(stack, fund, lambda: wire.cut(Cut.ANSWER_LOST, application_name="stack-web"))
         wire.wait_until_cut()
         assert (first.status_code, first.json()["checkout_url"]) == (202, None), first.text
         swept(stack, lambda: fund().status_code == 201, "the checkout is started")
@@ -92,7 +87,7 @@ class TestLostAnswer:
 
     def test_a_commit_that_never_arrived_is_told_and_repeated_safely(self, stack: Stack, wire: Wire) -> None:
         ada, chidi, key = stack.person(funds="100.00"), stack.person("Chidi"), str(uuid4())
-        first = paused(
+        first = hurt_at_commit(
             stack,
             lambda: ada.transfer(chidi, "40.00", key=key),
             lambda: wire.cut(Cut.NEVER_ARRIVED, application_name="stack-web"),
@@ -104,7 +99,9 @@ class TestLostAnswer:
 
     def test_a_session_that_was_ended_before_its_commit_did_nothing(self, stack: Stack) -> None:
         ada, chidi, key = stack.person(funds="100.00"), stack.person("Chidi"), str(uuid4())
-        first = paused(stack, lambda: ada.transfer(chidi, "40.00", key=key), lambda: self.end_session(stack))
+        first = hurt_at_commit(
+            stack, lambda: ada.transfer(chidi, "40.00", key=key), lambda: self.end_session(stack)
+        )
         self.is_told_to_repeat(first)
         assert (ada.balance(), chidi.balance()) == ("100.00", "0.00")
         self.runs(ada, chidi, key)

@@ -13,7 +13,7 @@ from tests import grounds
 from tests.clients import PASSWORD, Person, eventually
 from tests.databases import Databases
 from tests.flows.checkout import begin, click, fundings, intent_of
-from tests.flows.crashing import swept
+from tests.flows.crashing import paused, swept
 from tests.flows.valkeys import valkey
 from tests.parts import Part
 from tests.stack import Stack, free_ports
@@ -180,10 +180,13 @@ class TestCacheGone:
         assert fundings(ada) == [("completed", "in", "300.00")]
 
 
-def test_the_worker_lived_through_it_all(stack: Stack, servers: Servers) -> None:
-    pids = stack.worker.pids
-    with gone(servers.broker, "killed"), gone(servers.cache, "killed"):
-        time.sleep(1.0)
-    chidi = stack.person("Chidi", tier=0)
-    chidi.pass_kyc()
+def test_a_worker_with_a_message_in_hand_outlives_its_broker(stack: Stack, servers: Servers) -> None:
+    ada, pids = stack.person(), stack.worker.pids
+    with paused(stack, "payments.vendor_answered") as is_reached:
+        intent = begin(ada, "300.00", wait_s=0)
+        is_reached()
+        with gone(servers.broker, "killed"):
+            time.sleep(1.0)
+    eventually(lambda: bool(intent_of(ada, intent["id"])["checkout_url"]), "the task is done")
+    stack.person("Chidi", tier=0).pass_kyc()
     assert stack.worker.pids == pids
