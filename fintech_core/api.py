@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
+from uuid import UUID
 
-from django.http import HttpResponseBase
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
@@ -20,7 +20,6 @@ PAGING = frozenset({"page_size", "cursor"})
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _PREFER_WAIT = re.compile(r"wait=(\d{1,3})")
 Gate = Callable[[], None]
-Values = TypeVar("Values")
 
 
 class KeyMissing(DomainError):
@@ -50,14 +49,19 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         if unknown:
             raise exceptions.ValidationError(
                 {
-                    name[:100]: [exceptions.ErrorDetail("This parameter is not known here.", code="unknown_parameter")]
+                    name[:100]: [
+                        exceptions.ErrorDetail("This parameter is not known here.", code="unknown_parameter")
+                    ]
                     for name in unknown
                 }
             )
         repeated = [name for name in request.query_params if len(request.query_params.getlist(name)) > 1]
         if repeated:
             raise exceptions.ValidationError(
-                {name: [exceptions.ErrorDetail("Send this parameter once.", code="invalid")] for name in repeated}
+                {
+                    name: [exceptions.ErrorDetail("Send this parameter once.", code="invalid")]
+                    for name in repeated
+                }
             )
 
     def read_body(self, serializer: type[serializers.Serializer[Any]], **context: Any) -> dict[str, Any]:
@@ -69,7 +73,9 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         named = {name: value for name, value in self.request.query_params.items() if name not in PAGING}
         return self._read(serializer, named, context)
 
-    def _read(self, serializer: type[serializers.Serializer[Any]], data: Any, context: dict[str, Any]) -> dict[str, Any]:
+    def _read(
+        self, serializer: type[serializers.Serializer[Any]], data: Any, context: dict[str, Any]
+    ) -> dict[str, Any]:
         bound = serializer(data=data, context={"request": self.request, **context})
         bound.is_valid(raise_exception=True)
         values: dict[str, Any] = bound.validated_data
@@ -84,7 +90,10 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         come back as an Answer, since they are stored too.
         """
         scope = idempotency.Scope.of(
-            user_id=self.request.user.pk, operation=operation, key=self._idempotency_key(), body=body
+            user_id=UUID(str(self.request.user.pk)),
+            operation=operation,
+            key=self._idempotency_key(),
+            body=body,
         )
         earlier = idempotency.find(scope)
         if earlier is not None:
@@ -96,7 +105,9 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
     def _idempotency_key(self) -> str:
         key = self.request.headers.get("Idempotency-Key")
         if key is None:
-            raise KeyMissing("Send an Idempotency-Key header, for example a UUID, and repeat it when you retry.")
+            raise KeyMissing(
+                "Send an Idempotency-Key header, for example a UUID, and repeat it when you retry."
+            )
         if _KEY.fullmatch(key) is None:
             raise KeyInvalid("An Idempotency-Key has 1 to 255 visible ASCII characters.")
         return key
@@ -115,11 +126,3 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         """Return how long the client wants to wait: ``Prefer: wait=N`` (RFC 7240), at most the limit."""
         match = _PREFER_WAIT.search(self.request.headers.get("Prefer", ""))
         return min(float(match[1]), limit_s) if match else limit_s
-
-    def finalize_response(
-        self, request: HttpRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        """Finish the response; nothing of an authenticated API is cached unless a view says so."""
-        final: HttpResponseBase = super().finalize_response(request, response, *args, **kwargs)
-        final.headers.setdefault("Cache-Control", "no-store")
-        return final

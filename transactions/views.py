@@ -119,7 +119,7 @@ class TransactionViewSet(ApiViewSet):
         """List all entries of a movement: debits and credits add up."""
         user = signed_in_user(request)
         found = selectors.get_transaction_for(user=user, transaction_id=pk)
-        rows = selectors.entries_of(transaction=found)
+        rows = list(selectors.entries_of(transaction=found))
         lines = EntryResponse(rows, many=True, context={"viewer_id": user.pk}).data
         return Response({"next": None, "previous": None, "results": lines})
 
@@ -130,7 +130,7 @@ class TransactionViewSet(ApiViewSet):
         """List the lines of a main wallet with the running balance, newest first."""
         user = signed_in_user(request)
         query = self.read_query(HistoryQuery)
-        page = self.paginate_queryset(selectors.wallet_lines(user=user, currency=query["currency"]))
+        page = self.paginate_queryset(selectors.wallet_lines(user=user, currency=query["currency"])) or []
         lines = WalletLineResponse(page, many=True, context={"viewer_id": user.pk}).data
         return self.get_paginated_response(lines)
 

@@ -38,7 +38,7 @@ class ReleaseWalletRequest(Request):
     reason = Text(min_length=3, max_length=500)
 
 
-class WalletResponse(serializers.Serializer[Wallet]):
+class WalletResponse(serializers.Serializer[Any]):
     """A wallet as it stood at ``as_of``; amounts have exactly the currency's decimals."""
 
     id = serializers.UUIDField()

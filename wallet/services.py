@@ -1,5 +1,7 @@
 """Writes of wallets: opening them and setting their status. Money is moved by ``transactions`` alone."""
 
+from uuid import UUID
+
 from django.db import IntegrityError, transaction
 
 from fintech_core import audit
@@ -26,7 +28,7 @@ def open_wallet(*, user: User, currency: str) -> Wallet:
     return wallet
 
 
-def ensure_cashback_wallet(*, user_id: object, currency: str) -> Wallet:
+def ensure_cashback_wallet(*, user_id: UUID, currency: str) -> Wallet:
     """Return the user's cashback wallet in this currency, opening it at first use; safe under races."""
     wallet, _created = Wallet.objects.get_or_create(
         owner_id=user_id, kind=WalletKind.CASHBACK, currency=currency
@@ -34,14 +36,12 @@ def ensure_cashback_wallet(*, user_id: object, currency: str) -> Wallet:
     return wallet
 
 
-def freeze_wallet(
-    *, wallet_id: object, actor: User, reason: str, status: str = WalletStatus.FROZEN
-) -> Wallet:
+def freeze_wallet(*, wallet_id: UUID, actor: User, reason: str, status: str = WalletStatus.FROZEN) -> Wallet:
     """Stop money at this wallet: ``frozen`` (in and out) or ``no_debit`` (out). Raises WalletStateConflict."""
     return _set_status(wallet_id=wallet_id, to=status, actor=actor, reason=reason, event="wallet.frozen")
 
 
-def unfreeze_wallet(*, wallet_id: object, actor: User, reason: str) -> Wallet:
+def unfreeze_wallet(*, wallet_id: UUID, actor: User, reason: str) -> Wallet:
     """Let money move again. Raises WalletStateConflict when the wallet is not stopped."""
     return _set_status(
         wallet_id=wallet_id, to=WalletStatus.ACTIVE, actor=actor, reason=reason, event="wallet.unfrozen"
@@ -49,7 +49,7 @@ def unfreeze_wallet(*, wallet_id: object, actor: User, reason: str) -> Wallet:
 
 
 @transaction.atomic
-def _set_status(*, wallet_id: object, to: str, actor: User, reason: str, event: str) -> Wallet:
+def _set_status(*, wallet_id: UUID, to: str, actor: User, reason: str, event: str) -> Wallet:
     """Set the status under the row lock that every posting takes, with audit and event."""
     wallet = Wallet.objects.select_for_update(no_key=True).filter(pk=wallet_id).first()
     if wallet is None:

@@ -64,7 +64,7 @@ class WalletViewSet(ApiViewSet):
     @extend_schema(operation_id="list_wallets", responses=WalletResponse(many=True))
     def list(self, request: Request) -> Response:
         """List the customer's wallets, cashback included."""
-        page = self.paginate_queryset(selectors.wallets_of(user=signed_in_user(request)))
+        page = self.paginate_queryset(selectors.wallets_of(user=signed_in_user(request))) or []
         return self.get_paginated_response(WalletResponse(page, many=True).data)
 
     @extend_schema(operation_id="open_wallet", request=OpenWalletRequest, responses={201: WalletResponse})

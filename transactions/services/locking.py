@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F
@@ -59,8 +60,14 @@ def lock_wallets(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
             "last_entry_at", "spent_today", "spent_this_month", "spent_on",
         )
     )  # fmt: skip
-    locked = {row[0]: LockedWallet(*row[:10], spent=Spent(row[10], row[11], row[12])) for row in rows}
+    locked = {row[0]: _locked(row) for row in rows}
     crashpoints.reach("ledger.locked")
     if len(locked) != len(wanted):
         raise NotFound("A wallet of this movement does not exist.")
     return locked
+
+
+def _locked(row: tuple[Any, ...]) -> LockedWallet:
+    """Make the working copy of a wallet from the columns that the lock statement reads."""
+    spent = Spent(row[10], row[11], row[12])
+    return LockedWallet(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], spent)

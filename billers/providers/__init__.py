@@ -1,0 +1,1 @@
+"""Vendors of bills: one interface, one module per vendor, chosen by settings."""

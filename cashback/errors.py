@@ -1,0 +1,9 @@
+"""Refusals of this app."""
+
+from fintech_core.exceptions import DomainError
+
+
+class CampaignStateConflict(DomainError):
+    """The campaign's status does not allow what was asked."""
+
+    code, status, title = "campaign_state_conflict", 409, "The campaign's status does not allow this"
