@@ -6,6 +6,7 @@ import pytest
 
 from tests import grounds
 from tests.databases import Databases
+from tests.flows.fragile import Fragile, start
 from tests.stack import Stack
 
 
@@ -13,6 +14,13 @@ from tests.stack import Stack
 def stack(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The running system. Never reset: each test makes its own people."""
     with Stack.start(grounds.shared(databases), tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def fragile(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fragile]:
+    """A second running system, whose servers can be hurt one by one."""
+    with start(databases, tmp_path_factory.mktemp("fragile")) as running:
         yield running
 
 

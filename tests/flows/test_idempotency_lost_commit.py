@@ -1,44 +1,30 @@
 """W3: the answer of COMMIT gets lost. Whatever PostgreSQL did, the client never learns the opposite."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from dataclasses import replace
 from uuid import uuid4
 
 import httpx2
 import psycopg
 import pytest
 
-from tests import grounds
 from tests.clients import Person
-from tests.databases import Databases
 from tests.flows.crashing import paused, swept
+from tests.flows.fragile import Fragile
 from tests.flows.wire import Cut, Wire
-from tests.grounds import Ground
 from tests.stack import Stack
 
 
 @pytest.fixture(scope="module")
-def ground(databases: Databases) -> Iterator[Ground]:
-    """A database of this module's own."""
-    with grounds.shared(databases) as found:
-        yield found
+def stack(fragile: Fragile) -> Stack:
+    """The stack whose programs reach PostgreSQL over a wire."""
+    return fragile.stack
 
 
-@pytest.fixture(scope="module")
-def wire(ground: Ground) -> Iterator[Wire]:
-    """The wire to it."""
-    with Wire.to(ground.database_url) as laid:
-        yield laid
-
-
-@pytest.fixture(scope="module")
-def stack(ground: Ground, wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack whose programs reach PostgreSQL over the wire."""
-    wired = nullcontext(replace(ground, database_url=wire.url))
-    with Stack.start(wired, tmp_path_factory.mktemp("wired")) as running:
-        yield running
+@pytest.fixture
+def wire(fragile: Fragile) -> Wire:
+    """The wire to its database."""
+    return fragile.wire
 
 
 def hurt_at_commit(

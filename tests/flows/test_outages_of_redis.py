@@ -1,80 +1,27 @@
 """The broker or the cache is down or frozen, one without the other: money moves, the rest is late (W8, W9)."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
 
-from tests import grounds
 from tests.clients import PASSWORD, Person, eventually
-from tests.databases import Databases
 from tests.flows.checkout import begin, click, fundings, intent_of
 from tests.flows.crashing import paused, swept
-from tests.flows.valkeys import valkey
-from tests.parts import Part
-from tests.stack import Stack, free_ports
+from tests.flows.fragile import Fragile, How, gone
+from tests.stack import Stack
 
-How = Literal["killed", "frozen"]
 BOTH_WAYS = pytest.mark.parametrize("how", ["killed", "frozen"])
 QUICKLY_S = 4.0
 
 
-@dataclass(frozen=True)
-class Servers:
-    """The two Valkeys of the stack."""
-
-    cache: Part
-    broker: Part
-
-
 @pytest.fixture(scope="module")
-def ports() -> list[int]:
-    """Where they listen."""
-    return free_ports(2)
-
-
-@pytest.fixture(scope="module")
-def servers(ports: list[int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """A Valkey for the cache and one for the broker."""
-    folder = tmp_path_factory.mktemp("valkeys")
-    with (
-        valkey("cache", ports[0], folder / "cache") as cache,
-        valkey("broker", ports[1], folder / "broker") as broker,
-    ):
-        yield Servers(cache, broker)
-
-
-@pytest.fixture(scope="module")
-def stack(
-    databases: Databases, servers: Servers, ports: list[int], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stack]:
-    """A stack with two Redis of its own."""
-    cache, broker = (f"redis://127.0.0.1:{port}/0" for port in ports)
-    with grounds.shared(databases) as ground:
-        apart = nullcontext(replace(ground, redis_url=cache, broker_url=broker))
-        with Stack.start(apart, tmp_path_factory.mktemp("apart")) as running:
-            yield running
-
-
-@contextmanager
-def gone(server: Part, how: How) -> Iterator[None]:
-    """Let a server be gone for a while: its port refuses, or it takes connections and says nothing."""
-    if how == "frozen":
-        server.freeze()
-        try:
-            yield
-        finally:
-            server.thaw()
-        return
-    server.kill()
-    try:
-        yield
-    finally:
-        server.start()
+def stack(fragile: Fragile) -> Stack:
+    """The stack that has a Valkey for the cache and one for the broker."""
+    return fragile.stack
 
 
 def within(limit_s: float, request: Callable[[], httpx2.Response]) -> httpx2.Response:
@@ -92,58 +39,43 @@ def told(person: Person, kind: str) -> bool:
 
 class TestBrokerGone:
     @BOTH_WAYS
-    def test_a_transfer_is_done_and_told_later(self, stack: Stack, servers: Servers, how: How) -> None:
-        ada, chidi = stack.person(funds="100.00"), stack.person("Chidi")
-        with gone(servers.broker, how):
+    def test_money_moves_and_the_rest_follows(self, stack: Stack, fragile: Fragile, how: How) -> None:
+        """A transfer is done at once; a checkout and a webhook are stored, and acted on when the broker is back."""
+        ada, bola, chidi = stack.person(funds="100.00"), stack.person("Bola"), stack.person("Chidi")
+        open_checkout = begin(ada, "300.00")
+        with gone(fragile.broker, how):
             sent = within(QUICKLY_S, lambda: ada.transfer(chidi, "40.00"))
             assert sent.status_code == 201, sent.text
             assert (ada.balance(), chidi.balance()) == ("60.00", "40.00")
-        swept(stack, lambda: told(chidi, "transfer.received"), "the receiver is told")
-
-    @BOTH_WAYS
-    def test_a_funding_waits_and_is_started_later(self, stack: Stack, servers: Servers, how: How) -> None:
-        ada = stack.person()
-        with gone(servers.broker, how):
-            answer = within(
-                QUICKLY_S,
-                lambda: ada.call(
-                    "POST",
-                    "/wallet/fund",
-                    {"amount": "300.00"},
-                    key=f"fund-{how}",
-                    headers={"Prefer": "wait=0"},
-                ),
-            )
-            assert (answer.status_code, answer.json()["checkout_url"]) == (202, None)
-        intent = answer.json()
-        swept(stack, lambda: bool(intent_of(ada, intent["id"])["checkout_url"]), "the checkout is started")
-        click(intent_of(ada, intent["id"])["checkout_url"])
-        swept(stack, lambda: ada.balance() == "300.00", "the payment is credited")
-        assert fundings(ada) == [("completed", "in", "300.00")]
-
-    @BOTH_WAYS
-    def test_a_webhook_is_stored_and_acted_on_later(self, stack: Stack, servers: Servers, how: How) -> None:
-        ada = stack.person()
-        intent = begin(ada, "300.00")
-        reference = f"{intent['reference']}.1"
-        with gone(servers.broker, how):
-            click(intent["checkout_url"])
+            new_checkout = within(QUICKLY_S, lambda: self.fund(bola))
+            assert (new_checkout.status_code, new_checkout.json()["checkout_url"]) == (202, None)
+            click(open_checkout["checkout_url"])
             eventually(
-                lambda: self.delivery(stack, reference)["status"] == "delivered", "the gateway got its 200"
+                lambda: self.delivery(stack, open_checkout)["status"] == "delivered", "the webhook is taken"
             )
-            assert ada.balance() == "0.00"
-        swept(stack, lambda: ada.balance() == "300.00", "the payment is credited")
-        assert fundings(ada) == [("completed", "in", "300.00")]
-        assert self.delivery(stack, reference)["attempts"] == 1
+            assert ada.balance() == "60.00"
+        swept(stack, lambda: told(chidi, "transfer.received"), "the receiver is told")
+        swept(stack, lambda: ada.balance() == "360.00", "the payment is credited")
+        assert self.delivery(stack, open_checkout)["attempts"] == 1
+        path = new_checkout.json()["id"]
+        swept(stack, lambda: bool(intent_of(bola, path)["checkout_url"]), "the checkout is started")
+        click(intent_of(bola, path)["checkout_url"])
+        swept(stack, lambda: bola.balance() == "300.00", "the payment is credited")
+        assert fundings(bola) == [("completed", "in", "300.00")]
 
     @staticmethod
-    def delivery(stack: Stack, reference: str) -> dict[str, object]:
-        sent = stack.control("GET", "deliveries")["deliveries"]
-        return next(found for found in sent if found["subject"] == reference)
+    def fund(person: Person) -> httpx2.Response:
+        headers = {"Prefer": "wait=0"}
+        return person.call("POST", "/wallet/fund", {"amount": "300.00"}, key=str(uuid4()), headers=headers)
 
-    def test_health_names_the_broker_alone(self, stack: Stack, servers: Servers) -> None:
+    @staticmethod
+    def delivery(stack: Stack, intent: dict[str, Any]) -> dict[str, Any]:
+        sent = stack.control("GET", "deliveries")["deliveries"]
+        return next(found for found in sent if found["subject"] == f"{intent['reference']}.1")
+
+    def test_health_names_the_broker_alone(self, stack: Stack, fragile: Fragile) -> None:
         stack.sweep()
-        with gone(servers.broker, "killed"):
+        with gone(fragile.broker, "killed"):
             answer = within(QUICKLY_S, lambda: httpx2.get(f"{stack.address}/health/detailed", timeout=10))
             checks = answer.json()["checks"]
             assert (answer.status_code, checks["broker"]["ok"]) == (503, False)
@@ -153,9 +85,9 @@ class TestBrokerGone:
 
 class TestCacheGone:
     @BOTH_WAYS
-    def test_signing_in_and_pins_do_not_need_it(self, stack: Stack, servers: Servers, how: How) -> None:
+    def test_signing_in_and_pins_do_not_need_it(self, stack: Stack, fragile: Fragile, how: How) -> None:
         ada, chidi = stack.person(funds="100.00"), stack.person("Chidi")
-        with gone(servers.cache, how):
+        with gone(fragile.cache, how):
             within(QUICKLY_S, lambda: ada.get("/users/me"))
             ada.login()
             refreshed = ada.post("/auth/refresh", {"refresh": ada.refresh})
@@ -170,9 +102,9 @@ class TestCacheGone:
         assert (ada.balance(), chidi.balance()) == ("99.00", "1.00")
 
     @BOTH_WAYS
-    def test_money_comes_in_without_it(self, stack: Stack, servers: Servers, how: How) -> None:
+    def test_money_comes_in_without_it(self, stack: Stack, fragile: Fragile, how: How) -> None:
         ada = stack.person()
-        with gone(servers.cache, how):
+        with gone(fragile.cache, how):
             intent = begin(ada, "300.00")
             assert intent["checkout_url"]
             click(intent["checkout_url"])
@@ -180,12 +112,12 @@ class TestCacheGone:
         assert fundings(ada) == [("completed", "in", "300.00")]
 
 
-def test_a_worker_with_a_message_in_hand_outlives_its_broker(stack: Stack, servers: Servers) -> None:
+def test_a_worker_with_a_message_in_hand_outlives_its_broker(stack: Stack, fragile: Fragile) -> None:
     ada, pids = stack.person(), stack.worker.pids
     with paused(stack, "payments.vendor_answered") as is_reached:
         intent = begin(ada, "300.00", wait_s=0)
         is_reached()
-        with gone(servers.broker, "killed"):
+        with gone(fragile.broker, "killed"):
             time.sleep(1.0)
     eventually(lambda: bool(intent_of(ada, intent["id"])["checkout_url"]), "the task is done")
     stack.person("Chidi", tier=0).pass_kyc()

@@ -110,6 +110,12 @@ class TestSending:
         assert (ada.balance(), bola.balance()) == ("0.00", "100.00")
 
 
+@pytest.fixture(scope="module")
+def rich(stack: Stack) -> Person:
+    """Somebody who is refused again and again, and keeps it all."""
+    return stack.person(funds="60000.00")
+
+
 class TestRefusals:
     """Every refusal leaves both wallets as they were."""
 
@@ -127,23 +133,22 @@ class TestRefusals:
         ada = stack.person(funds="100.00")
         self.refused(ada, {"to": chidi.email, "amount": "100.01", "pin": PIN}, 422, "insufficient_funds")
 
-    def test_somebody_unknown(self, stack: Stack) -> None:
-        ada = stack.person(funds="100.00")
+    def test_somebody_unknown(self, rich: Person) -> None:
         self.refused(
-            ada, {"to": "nobody@example.com", "amount": "1.00", "pin": PIN}, 404, "recipient_not_found"
+            rich, {"to": "nobody@example.com", "amount": "1.00", "pin": PIN}, 404, "recipient_not_found"
         )
 
-    def test_oneself(self, stack: Stack) -> None:
-        ada = stack.person(funds="100.00")
-        self.refused(ada, {"to": ada.email, "amount": "1.00", "pin": PIN}, 422, "same_wallet")
+    def test_oneself(self, rich: Person) -> None:
+        self.refused(rich, {"to": rich.email, "amount": "1.00", "pin": PIN}, 422, "same_wallet")
 
     def test_without_identity(self, stack: Stack, chidi: Person) -> None:
         ada = stack.person(tier=0, funds="100.00")
         self.refused(ada, {"to": chidi.email, "amount": "1.00", "pin": PIN}, 403, "kyc_required")
 
-    def test_above_the_tier(self, stack: Stack, chidi: Person) -> None:
-        ada = stack.person(funds="60000.00")
-        told = self.refused(ada, {"to": chidi.email, "amount": "50000.01", "pin": PIN}, 422, "limit_exceeded")
+    def test_above_the_tier(self, rich: Person, chidi: Person) -> None:
+        told = self.refused(
+            rich, {"to": chidi.email, "amount": "50000.01", "pin": PIN}, 422, "limit_exceeded"
+        )
         assert told["limit"] == "50000.00"
 
     def test_a_wrong_pin_is_counted_and_the_fifth_locks(self, stack: Stack, chidi: Person) -> None:
