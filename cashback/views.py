@@ -31,9 +31,7 @@ class CashbackViewSet(ApiViewSet):
         "summary": frozenset({"currency"}),
     }
 
-    @extend_schema(
-        operation_id="list_cashback", parameters=[RewardsQuery], responses=RewardResponse(many=True)
-    )
+    @extend_schema(parameters=[RewardsQuery], responses=RewardResponse(many=True))
     def history(self, request: Request) -> Response:
         """List what was earned, newest first."""
         query = self.read_query(RewardsQuery)

@@ -258,6 +258,8 @@ VTPASS_API_KEY = required("VTPASS_API_KEY", "test_api_key_fintech_core")
 VTPASS_PUBLIC_KEY = required("VTPASS_PUBLIC_KEY", "PK_test_fintech_core")
 VTPASS_SECRET_KEY = required("VTPASS_SECRET_KEY", "SK_test_fintech_core")
 VTPASS_WEBHOOK_TOKEN = secret("VTPASS_WEBHOOK_TOKEN")
+# VTpass wants a phone number on every order; customers without one are reached through the operator.
+VTPASS_CONTACT_PHONE = env.str("VTPASS_CONTACT_PHONE", default="08011111111")
 VERIFIER_BASE_URL = required("VERIFIER_BASE_URL", f"{SANDBOX_URL}/verifier")
 VERIFIER_API_KEY = required("VERIFIER_API_KEY", "sk_test_verifier_development")
 VENDOR_READ_TIMEOUT_S = env.float("VENDOR_READ_TIMEOUT_S", default=30.0)

@@ -113,6 +113,13 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "IntentStatusEnum": "payments.enums.IntentStatus",
+        "KycStatusEnum": "users.enums.KycStatus",
+        "RewardStatusEnum": "cashback.enums.RewardStatus",
+        "TransactionStatusEnum": "transactions.enums.TransactionStatus",
+        "WalletStatusEnum": "wallet.enums.WalletStatus",
+    },
     "SWAGGER_UI_SETTINGS": {
         "persistAuthorization": True,
         "deepLinking": True,

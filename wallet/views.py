@@ -40,7 +40,7 @@ class MainWalletViewSet(ApiViewSet):
 
     query_parameters: ClassVar = {"retrieve": frozenset({"currency"})}
 
-    @extend_schema(operation_id="get_wallet", parameters=[WalletQuery], responses=WalletResponse)
+    @extend_schema(parameters=[WalletQuery], responses=WalletResponse)
     def retrieve(self, request: Request) -> Response:
         """Show balance, held and available."""
         query = self.read_query(WalletQuery)

@@ -1,0 +1,104 @@
+"""How a bill payment looks to its owner: one object, always with every field."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from billers import ladders
+from billers.enums import BillStatus
+from billers.errors import BillDeclined
+from billers.models import BillPayment
+from cashback import selectors as cashback
+from cashback.enums import RewardStatus
+from fintech_core import clock
+from fintech_core.exceptions import domain_problem
+from fintech_core.idempotency import Answer
+from fintech_core.serializers import amount_text, instant
+
+SOURCE_KIND = "bill_payment"
+POLL_AFTER = timedelta(seconds=2)
+FAILURES: dict[str, str] = {
+    "refused": "The biller refused this payment.",
+    "reversed": "The biller took the payment back.",
+    "amount_too_small": "The amount is below what the biller accepts.",
+    "amount_too_large": "The amount is above what the biller accepts.",
+    "invalid_request": "The biller did not accept these details.",
+    "product_unknown": "The biller does not sell this product any more.",
+    "not_attempted": "The biller never received the payment.",
+}
+OTHER_FAILURE = "The biller is not available at the moment. Try again later."
+
+
+def failure_detail(code: str) -> str:
+    """Return the sentence a customer reads for a failure's code."""
+    return FAILURES.get(code, OTHER_FAILURE)
+
+
+def render(payment: BillPayment) -> dict[str, Any]:
+    """Return the API's bill payment; needs ``product__biller``."""
+    currency = payment.currency
+    processing = payment.status == BillStatus.PROCESSING
+    return {
+        "id": str(payment.pk),
+        "reference": payment.reference,
+        "status": payment.status,
+        "biller": payment.product.biller.code,
+        "product": payment.product.code,
+        "customer_id": payment.customer_id,
+        "customer_name": payment.customer_name or None,
+        "amount": amount_text(payment.amount, currency),
+        "fee": amount_text(payment.fee, currency),
+        "total": amount_text(payment.amount + payment.fee, currency),
+        "currency": currency,
+        "cashback": _cashback(payment),
+        "token": None if payment.token is None else str(payment.token),
+        "units": payment.units or None,
+        "receipt_url": None,
+        "transaction_id": str(payment.transaction_id),
+        "failure": _failure(payment),
+        "created_at": instant(payment.created_at),
+        "completed_at": instant(payment.completed_at),
+        "is_final": not processing,
+        "next_poll_at": instant(_next_poll(payment)) if processing else None,
+        "resolve_by": instant(ladders.resolve_by(payment.created_at)) if processing else None,
+    }
+
+
+def answer(payment_id: UUID) -> Answer:
+    """Answer a request from the payment's state: 201 paid, 202 under way, 422 not paid and nothing debited."""
+    return answer_for(BillPayment.objects.select_related("product__biller").get(pk=payment_id))
+
+
+def answer_for(payment: BillPayment) -> Answer:
+    """Answer like ``answer`` for a payment that was just read."""
+    document = (SOURCE_KIND, payment.pk)
+    if payment.status == BillStatus.PROCESSING:
+        return Answer(202, render(payment), is_final=False, document=document)
+    if payment.status == BillStatus.FAILED:
+        refusal = BillDeclined(
+            failure_detail(payment.failure_code), payment_id=str(payment.pk), failure=_failure(payment)
+        )
+        return Answer(refusal.status, domain_problem(refusal, None), document=document)
+    return Answer(201, render(payment), document=document)
+
+
+def _next_poll(payment: BillPayment) -> Any:
+    soon = clock.now() + POLL_AFTER
+    return max(soon, payment.next_check_at) if payment.next_check_at is not None else soon
+
+
+def _failure(payment: BillPayment) -> dict[str, str] | None:
+    if payment.status != BillStatus.FAILED:
+        return None
+    return {"code": payment.failure_code, "detail": failure_detail(payment.failure_code)}
+
+
+def _cashback(payment: BillPayment) -> dict[str, str]:
+    """Tell the cashback: ``pending`` as the quote saw it, ``earned`` as it was posted, ``none``."""
+    currency = payment.currency
+    if payment.status == BillStatus.PROCESSING and payment.expected_cashback > 0:
+        return {"amount": amount_text(payment.expected_cashback, currency), "status": "pending"}
+    reward = cashback.reward_of(trigger_kind=SOURCE_KIND, trigger_id=payment.pk)
+    if reward is None or reward.status not in {RewardStatus.EARNED, RewardStatus.CANCELLED}:
+        return {"amount": amount_text(payment.amount * 0, currency), "status": "none"}
+    return {"amount": amount_text(reward.amount, currency), "status": reward.status}
