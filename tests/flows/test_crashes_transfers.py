@@ -1,11 +1,13 @@
 """The web process dies in the middle of a transfer: before COMMIT nothing, after COMMIT everything (W2, W4, W6)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import httpx2
 import pytest
 
 from tests.clients import Person, eventually
+from tests.flows.crashing import paused
 from tests.flows.parallel import at_once
 from tests.stack import Stack
 
@@ -81,3 +83,34 @@ class TestSurvivors:
             lambda: all(send(number) == 201 for number in range(len(keys))), "every key has its answer"
         )
         assert (ada.balance(), chidi.balance()) == ("60.00", "40.00")
+
+
+@pytest.mark.long
+class TestHanging:
+    def test_a_request_that_hangs_with_the_wallet_locked_gives_it_back(self, stack: Stack) -> None:
+        """W2: others are told to come back; PostgreSQL ends the idle transaction, and nothing of it remains."""
+        ada, chidi = stack.person(funds="100.00"), stack.person("Chidi")
+        hanging, waiting = str(uuid4()), str(uuid4())
+        with ThreadPoolExecutor(1) as pool:
+            with paused(stack, "ledger.locked") as is_reached:
+                first = pool.submit(ada.transfer, chidi, "40.00", key=hanging)
+                is_reached()
+                busy = ada.transfer(chidi, "30.00", key=waiting)
+                assert (busy.status_code, busy.json()["code"], busy.headers["Retry-After"]) == (
+                    503,
+                    "busy",
+                    "1",
+                )
+                eventually(lambda: not self.idle_transactions(stack), "PostgreSQL ends the transaction")
+            assert first.result().status_code == 503
+        assert (ada.balance(), chidi.balance()) == ("100.00", "0.00")
+        assert ada.transfer(chidi, "30.00", key=waiting).status_code == 201
+        assert ada.transfer(chidi, "40.00", key=hanging).status_code == 201
+        assert (ada.balance(), chidi.balance()) == ("30.00", "70.00")
+
+    @staticmethod
+    def idle_transactions(stack: Stack) -> list[dict[str, object]]:
+        return stack.sql(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'stack-web' AND state = 'idle in transaction'"
+        )
