@@ -56,6 +56,14 @@ def route_of(product: Product) -> ProductRoute:
     return routes[0]
 
 
+def route_at(product: Product, *, vendor: str) -> ProductRoute:
+    """Return under which name a vendor sells a product; raises NotFound when it does not."""
+    route = ProductRoute.objects.filter(product=product, vendor=vendor).first()
+    if route is None:
+        raise NotFound(f"{vendor} does not sell this product.")
+    return route
+
+
 def vendor_statuses() -> dict[str, str]:
     """Return how each configured vendor does: ``operational``, ``slow`` or ``down``."""
     return {vendor: circuit.status(vendor) for vendor in registry.vendors()}

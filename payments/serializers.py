@@ -36,7 +36,7 @@ class FundWalletRequest(MoneyRequest):
     """Money into the wallet through a gateway; ``amount`` is what the wallet gets."""
 
     gateway = serializers.ChoiceField(choices=gateway_names(), default=lambda: gateway_names()[0])
-    callback_url = WebAddressField(max_length=MAX_URL, default="")
+    callback_url = WebAddressField(max_length=MAX_URL, default="", allow_blank=True)
 
 
 class SimulateRequest(Request):

@@ -120,7 +120,7 @@ class StaffKycQuery(QueryParameters):
 class ApproveKycRequest(Request):
     """An approval may say why."""
 
-    reason = Text(required=False, allow_blank=True, max_length=500, default="", allow_blank=True)
+    reason = Text(required=False, allow_blank=True, max_length=500, default="")
 
 
 class RejectKycRequest(Request):
