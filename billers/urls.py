@@ -1,5 +1,17 @@
-"""Routes of this app, below ``/api/v1/``: none until paying a bill is built."""
+"""Routes of this app, below ``/api/v1/``."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from billers.views import BillerStatusViewSet, BillerViewSet, BillViewSet
+
+urlpatterns = [
+    path("billers", BillerViewSet.as_view({"get": "list"})),
+    path("billers/categories", BillerViewSet.as_view({"get": "categories"})),
+    path("billers/status", BillerStatusViewSet.as_view({"get": "retrieve"})),
+    path("billers/<slug:code>", BillerViewSet.as_view({"get": "retrieve"})),
+    path("bills/validate", BillViewSet.as_view({"post": "validate"})),
+    path("bills/pay", BillViewSet.as_view({"post": "pay"})),
+    path("payments/pay-bill", BillViewSet.as_view({"post": "pay"})),
+    path("bills/payments", BillViewSet.as_view({"get": "list"})),
+    path("bills/payments/<uuid:pk>", BillViewSet.as_view({"get": "retrieve"})),
+]

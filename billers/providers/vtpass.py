@@ -101,7 +101,7 @@ def _order(request: PurchaseRequest) -> dict[str, str]:
         "request_id": request.reference,
         "serviceID": request.service_id,
         "amount": reading.write_naira(request.amount),
-        "phone": request.phone,
+        "phone": request.phone or settings.VTPASS_CONTACT_PHONE,
     }
     if request.category == "airtime":
         return {**body, "phone": request.customer_id}

@@ -1,0 +1,16 @@
+"""Writes of this app: quoting, paying, and bringing every payment to its end."""
+
+from billers.services.hints import process_vendor_hint
+from billers.services.payments import Order, pay_bill
+from billers.services.processing import check_now, process_payment, sweep
+from billers.services.quotes import validate_customer
+
+__all__ = [
+    "Order",
+    "check_now",
+    "pay_bill",
+    "process_payment",
+    "process_vendor_hint",
+    "sweep",
+    "validate_customer",
+]

@@ -1,0 +1,289 @@
+"""T2 of a bill: the one place where a vendor's word becomes money.
+
+What a worker was told, what a hint led to and what staff had asked all end in ``settle``. The payment is locked first,
+then every wallet of capture and cashback at once, then the campaign's budget. If the process dies before COMMIT
+nothing has happened, and the next worker asks again.
+
+* delivered: the hold is captured and the cashback posted in one step; a delivery that comes when the money is back
+  with the customer is our loss, booked to ``late_delivery``, with an alarm;
+* declined: the hold is released and the payment fails;
+* not sent: due again under the same reference, or failed where trying again cannot help;
+* everything else: due again by the ladder, and after a day a person looks. The money stays held.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, Self
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+
+from billers import drafts, ladders
+from billers.enums import BILL_SOURCES, AttemptState, BillStatus
+from billers.models import BillAttempt, BillPayment
+from billers.providers.base import PurchaseResult
+from cashback import services as cashback
+from fintech_core import audit, crashpoints, jobs, money, state
+from fintech_core.exceptions import NotFound
+from fintech_core.outcomes import Outcome, ProviderError
+from notifications.services import publish
+from transactions.drafts import Post, Source, Void
+from transactions.services import TransactionService
+from wallet.selectors import get_main_wallet
+
+log = structlog.get_logger(__name__)
+
+NEVER_ARRIVED: Final = "not_attempted"
+# The vendor wants another reference before it looks at the order again.
+NEW_REFERENCE: Final = frozenset({"likely_duplicate", "reference_refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How to go on after an order that had no effect: when to send it again, and how often in all."""
+
+    after_s: int
+    sends: int = 3
+
+
+# What is not listed here cannot be helped by sending again.
+RETRIES: Final[dict[str, Retry]] = {
+    "connect_failed": Retry(after_s=5),
+    "not_processed": Retry(after_s=5),
+    "reference_refused": Retry(after_s=1),
+    "likely_duplicate": Retry(after_s=31),
+    NEVER_ARRIVED: Retry(after_s=0, sends=2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was learnt about an attempt: the vendor's answer, or what its absence means."""
+
+    outcome: Outcome
+    code: str
+    result: PurchaseResult | None = None
+    is_not_found: bool = False
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, result: PurchaseResult) -> Self:
+        """Take over an answer about the order."""
+        return cls(result.outcome, result.code, result, evidence=result.evidence)
+
+    @classmethod
+    def failed(cls, error: ProviderError) -> Self:
+        """Take over what a failed call means."""
+        return cls(error.outcome, error.code, evidence=error.evidence)
+
+    @classmethod
+    def not_found(cls) -> Self:
+        """Say that the vendor does not know the reference, which alone means nothing yet."""
+        return cls(Outcome.UNKNOWN, "not_found", is_not_found=True)
+
+
+def lock(payment_id: UUID) -> BillPayment:
+    """Lock a payment, the first lock of every business step about it; raises NotFound."""
+    audit.require_transaction("billers.lock")
+    payment = (
+        BillPayment.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("product__biller")
+        .filter(pk=payment_id)
+        .first()
+    )
+    if payment is None:
+        raise NotFound
+    return payment
+
+
+@transaction.atomic
+def settle(*, attempt_id: UUID, lease_number: int | None, reading: Reading, now: datetime) -> None:
+    """Write what a reading means for its payment. Safe to repeat, in any order.
+
+    ``lease_number`` is the claim under which it was read, None for a reading outside any claim. A claim that was
+    superseded meanwhile changes nothing, except that what is delivered is delivered.
+    """
+    attempt = BillAttempt.objects.get(pk=attempt_id)
+    payment = lock(attempt.payment_id)
+    attempt.refresh_from_db()
+    reading = _believed(payment, reading)
+    if payment.status != BillStatus.PROCESSING:
+        _settle_late(payment, attempt, reading, now)
+    elif reading.outcome == Outcome.SUCCEEDED:
+        _deliver(payment, attempt, reading, now)
+    elif lease_number != payment.lease_number:
+        log.info("bill_reading_superseded", payment_id=str(payment.pk), outcome=str(reading.outcome))
+    else:
+        _settle_open(payment, attempt, reading, now)
+    crashpoints.reach("billers.before_t2_commit")
+
+
+def _believed(payment: BillPayment, reading: Reading) -> Reading:
+    """Return the reading, or ``unknown`` where a delivery lacks its proof: the right amount, and the token."""
+    if reading.outcome != Outcome.SUCCEEDED or reading.result is None:
+        return reading
+    if reading.result.amount != payment.amount:
+        log.error("bill_amount_differs", payment_id=str(payment.pk))
+        return Reading(Outcome.UNKNOWN, "amount_differs", evidence=reading.evidence)
+    if payment.product.delivers_token and reading.result.token is None:
+        log.warning("bill_token_missing", payment_id=str(payment.pk))
+        return Reading(Outcome.UNKNOWN, "token_missing", evidence=reading.evidence)
+    return reading
+
+
+def _settle_open(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: datetime) -> None:
+    if reading.outcome in {Outcome.DECLINED, Outcome.REVERSED}:
+        _close(attempt, AttemptState.DECLINED, reading, now)
+        _fail(payment, reading.code, now)
+    elif reading.outcome == Outcome.NOT_SENT:
+        _try_again(payment, attempt, reading, now)
+    elif reading.is_not_found and _never_arrived(attempt, now):
+        _try_again(payment, attempt, Reading(Outcome.NOT_SENT, NEVER_ARRIVED), now)
+    else:
+        _ask_again(payment, attempt, reading, now)
+
+
+def _deliver(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: datetime) -> None:
+    """Capture the hold and post the cashback in one step, keep the token, tell the customer."""
+    result = reading.result
+    if result is None:
+        raise ValueError("a delivery comes with the vendor's answer")
+    cost = drafts.believable_cost(result.cost, payment.amount)
+    if cost != result.cost:
+        log.error("bill_cost_not_believed", payment_id=str(payment.pk), reference=attempt.vendor_reference)
+    wallet = get_main_wallet(user_id=payment.user_id, currency=payment.currency)
+    rewards = cashback.award(
+        user_id=payment.user_id,
+        trigger=Source("bill_payment", payment.pk),
+        amount=payment.amount,
+        currency=payment.currency,
+        category=payment.product.biller.category,
+        biller=payment.product.biller.code,
+        product=payment.product.code,
+        now=now,
+    )
+    steps = [drafts.capture(payment, wallet_id=wallet.pk, cost=cost), *map(Post, rewards)]
+    TransactionService.apply(steps, now=now)
+    _close(attempt, AttemptState.DELIVERED, reading, now)
+    _finish(
+        payment,
+        BillStatus.COMPLETED,
+        now,
+        token=result.token if payment.product.delivers_token else None,
+        units=result.units,
+        cost=cost,
+    )
+    publish(type="bill_payment.completed", user_id=payment.user_id, payload=_facts(payment))
+
+
+def _fail(payment: BillPayment, code: str, now: datetime) -> None:
+    """Give the money back and tell the customer."""
+    TransactionService.apply([Void(payment.transaction_id, code)], now=now)
+    _finish(payment, BillStatus.FAILED, now, failure_code=code)
+    publish(type="bill_payment.failed", user_id=payment.user_id, payload={**_facts(payment), "reason": code})
+
+
+def _try_again(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: datetime) -> None:
+    """Make an order that had no effect due once more, or give up where that cannot help or was tried enough."""
+    _close(attempt, AttemptState.NOT_SENT, reading, now)
+    retry = RETRIES.get(reading.code)
+    if retry is None or payment.sends >= retry.sends:
+        _fail(payment, reading.code, now)
+        return
+    _due(payment, now + timedelta(seconds=retry.after_s))
+    if retry.after_s == 0:
+        jobs.enqueue("billers.send", str(payment.pk))
+
+
+def _ask_again(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: datetime) -> None:
+    """Make the payment due at the ladder's next step; after the last one a person looks."""
+    BillAttempt.objects.filter(pk=attempt.pk).update(
+        outcome_code=reading.code,
+        evidence=reading.evidence or attempt.evidence,
+        not_found_readings=attempt.not_found_readings + int(reading.is_not_found),
+    )
+    due = ladders.next_check(checks=payment.checks, created_at=payment.created_at, now=now)
+    if due is None:
+        to_review(payment, f"The vendor gave no clear answer for a day: {reading.code}.")
+    else:
+        _due(payment, due, checks=payment.checks + 1)
+
+
+def _never_arrived(attempt: BillAttempt, now: datetime) -> bool:
+    rule = ladders.not_found_rule()
+    readings = attempt.not_found_readings + 1
+    return attempt.sent_at is not None and rule.is_met(sent_at=attempt.sent_at, now=now, readings=readings)
+
+
+def _due(payment: BillPayment, at: datetime, **changes: Any) -> None:
+    BillPayment.objects.filter(pk=payment.pk).update(
+        next_check_at=at, lease_until=None, unfinished=0, **changes
+    )
+
+
+def to_review(payment: BillPayment, reason: str) -> None:
+    """Leave a locked, open payment to a person; the money stays held, since the vendor may still deliver."""
+    log.error("bill_needs_review", payment_id=str(payment.pk), reference=payment.reference)
+    BillPayment.objects.filter(pk=payment.pk, status=BillStatus.PROCESSING).update(
+        needs_review=True, review_reason=reason[:200], next_check_at=None, lease_until=None
+    )
+    audit.record(actor=None, action="bill_payment.needs_review", target=payment, reason=reason[:200])
+
+
+def _settle_late(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: datetime) -> None:
+    """Handle a reading about a final payment: what is delivered twice or too late is booked as our loss, once."""
+    if attempt.state == AttemptState.DELIVERED:
+        if reading.outcome in {Outcome.DECLINED, Outcome.REVERSED}:
+            log.error("bill_reversed_after_delivery", payment_id=str(payment.pk), code=reading.code)
+            BillPayment.objects.filter(pk=payment.pk).update(
+                needs_review=True, review_reason=f"The vendor says {reading.code} after it delivered."
+            )
+        return
+    if reading.outcome != Outcome.SUCCEEDED:
+        return
+    result = reading.result
+    cost = drafts.believable_cost(result.cost if result else None, payment.amount)
+    TransactionService.post(drafts.late_delivery_draft(payment, attempt, cost=cost), now=now)
+    _close(attempt, AttemptState.DELIVERED, reading, now)
+    audit.record(
+        actor=None,
+        action="bill_payment.late_delivery",
+        target=payment,
+        reason=f"Delivered after it was {payment.status}: {money.format_amount(cost, payment.currency)}.",
+    )
+    log.error("bill_delivered_late", payment_id=str(payment.pk), reference=attempt.vendor_reference)
+
+
+def _close(attempt: BillAttempt, to: AttemptState, reading: Reading, now: datetime) -> None:
+    result = reading.result
+    BillAttempt.objects.filter(pk=attempt.pk).update(
+        state=to,
+        outcome_code=reading.code,
+        evidence=reading.evidence or attempt.evidence,
+        vendor_id=result.vendor_id if result else attempt.vendor_id,
+        finished_at=now,
+    )
+
+
+def _finish(payment: BillPayment, to: BillStatus, now: datetime, **changes: Any) -> None:
+    """Move a locked payment to its end; that it cannot move is a bug, and undoes the whole step."""
+    ended = {"completed_at": now, "next_check_at": None, "lease_until": None, "unfinished": 0}
+    if not state.move(
+        BillPayment, payment.pk, to=to, sources=BILL_SOURCES, needs_review=False, **ended, **changes
+    ):
+        raise state.IllegalTransition(f"{payment.reference} cannot become {to}")
+
+
+def _facts(payment: BillPayment) -> dict[str, str]:
+    return {
+        "payment_id": str(payment.pk),
+        "reference": payment.reference,
+        "biller": payment.product.biller.name,
+        "product": payment.product.name,
+        "amount": money.format_amount(payment.amount, payment.currency),
+        "fee": money.format_amount(payment.fee, payment.currency),
+        "currency": payment.currency,
+        "transaction_id": str(payment.transaction_id),
+    }
