@@ -7,6 +7,7 @@ MONEY: dict[str, dict[str, Any]] = {
     "/transactions/transfer": {"to": "{bola_email}", "amount": "1.00", "pin": "{pin}"},
     "/wallet/fund": {"amount": "100.00"},
     "/payments/intents": {"amount": "100.00"},
+    "/cashback/redeem": {"amount": "1.00"},
 }
 
 # By case: amounts that are none.
