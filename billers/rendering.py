@@ -69,8 +69,8 @@ def answer(payment_id: UUID) -> Answer:
     return answer_for(BillPayment.objects.select_related("product__biller").get(pk=payment_id))
 
 
-def answer_for(payment: BillPayment) -> Answer:
-    """Answer like ``answer`` for a payment that was just read."""
+def answer_for(payment: BillPayment, *, request_id: str | None = None) -> Answer:
+    """Answer like ``answer`` for a payment that was just read; a refusal names the request."""
     document = (SOURCE_KIND, payment.pk)
     if payment.status == BillStatus.PROCESSING:
         return Answer(202, render(payment), is_final=False, document=document)
@@ -78,7 +78,7 @@ def answer_for(payment: BillPayment) -> Answer:
         refusal = BillDeclined(
             failure_detail(payment.failure_code), payment_id=str(payment.pk), failure=_failure(payment)
         )
-        return Answer(refusal.status, domain_problem(refusal, None), document=document)
+        return Answer(refusal.status, domain_problem(refusal, request_id), document=document)
     return Answer(201, render(payment), document=document)
 
 

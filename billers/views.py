@@ -28,6 +28,7 @@ from billers.serializers import (
 )
 from fintech_core import clock
 from fintech_core.api import PAGING, ApiViewSet
+from fintech_core.exceptions import request_id_of
 from fintech_core.idempotency import Answer
 from fintech_core.pagination import ByName
 from fintech_core.throttling import Rate
@@ -57,9 +58,7 @@ class BillerViewSet(ApiViewSet):
     pagination_class = ByName
     query_parameters: ClassVar = {"list": PAGING | {"category"}}
 
-    @extend_schema(
-        operation_id="list_billers", parameters=[BillerQuery], responses=BillerResponse(many=True)
-    )
+    @extend_schema(operation_id="list_billers", parameters=[BillerQuery], responses=BillerResponse(many=True))
     def list(self, request: Request) -> Response:
         """List billers with their products, by name."""
         query = self.read_query(BillerQuery)
@@ -106,6 +105,7 @@ class BillViewSet(ApiViewSet):
     rate_limits: ClassVar = {
         "validate": (Rate(30, 60, "user", "validate_bill"),),
         "pay": (Rate(30, 60, "user", "pay_bill"),),
+        "pay_bill": (Rate(30, 60, "user", "pay_bill"),),
     }
 
     @extend_schema(operation_id="validate_bill", request=ValidateBillRequest, responses=QuoteResponse)
@@ -136,8 +136,18 @@ class BillViewSet(ApiViewSet):
         if answer.document is not None and not (answer.is_final or answer.replayed):
             wait_s = self.preferred_wait_s(settings.WEB_WAIT_LIMIT_S)
             payment = selectors.wait_for_end(user=user, payment_id=answer.document[1], wait_s=wait_s)
-            answer = answer_for(payment)
+            answer = answer_for(payment, request_id=request_id_of(request))
         return self._respond(answer)
+
+    @extend_schema(
+        operation_id="pay_bill_by_its_other_name",
+        parameters=[IDEMPOTENCY_KEY, PREFER],
+        request=PayBillRequest,
+        responses={201: BillPaymentResponse, 202: BillPaymentResponse},
+    )
+    def pay_bill(self, request: Request) -> Response:
+        """Pay a bill: the same operation as ``/bills/pay``, so that a key used there answers here."""
+        return self.pay(request)
 
     def _respond(self, answer: Answer) -> Response:
         response = self.respond(answer)
@@ -153,7 +163,9 @@ class BillViewSet(ApiViewSet):
     def list(self, request: Request) -> Response:
         """List the customer's bill payments, newest first."""
         query = self.read_query(BillPaymentQuery)
-        page = self.paginate_queryset(selectors.list_payments_for(user=signed_in_user(request), **query)) or []
+        page = (
+            self.paginate_queryset(selectors.list_payments_for(user=signed_in_user(request), **query)) or []
+        )
         return self.get_paginated_response([render(payment) for payment in page])
 
     @extend_schema(operation_id="get_bill_payment", parameters=[PREFER], responses=BillPaymentResponse)

@@ -22,6 +22,7 @@ VENDORS: dict[str, dict[str, str]] = {
 # (vendor, event family) -> the job that acts on a stored webhook. A family that is not listed is ignored.
 WEBHOOK_JOBS: dict[tuple[str, str], str] = {
     ("paystack", "charge"): "payments.process_webhook_async",
+    ("vtpass", "transaction-update"): "billers.process_vendor_hint",
 }
 
 # Queues: one per vendor, each served by its own small thread pool, so that a slow vendor blocks nobody else.
@@ -29,6 +30,9 @@ CELERY_TASK_ROUTES: dict[str, dict[str, str]] = {
     "payments.start_checkout": {"queue": "paystack"},
     "payments.process_webhook_async": {"queue": "paystack"},
     "payments.check_intent": {"queue": "paystack"},
+    "billers.send": {"queue": "vtpass"},
+    "billers.check": {"queue": "vtpass"},
+    "billers.process_vendor_hint": {"queue": "vtpass"},
     "users.verify_kyc": {"queue": "verifier"},
 }
 
@@ -49,6 +53,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep payment intents": every(10, "payments.sweep_intents"),
     "sweep webhook events": every(10, "payments.sweep_webhook_events"),
     "clean up old webhook events": every(86_400, "payments.cleanup_old_webhook_events"),
+    "sweep bill payments": every(5, "billers.sweep_bill_payments"),
     "sweep identity checks": every(15, "users.sweep_kyc"),
     "release parked credits": every(300, "transactions.sweep_parked_credits"),
     "clean up idempotency records": every(86_400, "fintech_core.cleanup_idempotency_records"),
@@ -114,6 +119,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
     "ENUM_NAME_OVERRIDES": {
+        "BillStatusEnum": "billers.enums.BillStatus",
+        "BillerCategoryEnum": "billers.enums.Category",
         "IntentStatusEnum": "payments.enums.IntentStatus",
         "KycStatusEnum": "users.enums.KycStatus",
         "RewardStatusEnum": "cashback.enums.RewardStatus",

@@ -145,7 +145,7 @@ def _refuse_duplicate(
         created_at__gt=now - DUPLICATE_WINDOW,
         status__in=[BillStatus.PROCESSING, BillStatus.COMPLETED],
     )
-    twin = twins.exclude(pk=besides).order_by("-created_at").first()
+    twin = next((found for found in twins.order_by("-created_at")[:2] if found.pk != besides), None)
     if twin is not None:
         raise PossibleDuplicate(
             "The same bill was paid a moment ago.",

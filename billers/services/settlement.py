@@ -13,7 +13,6 @@ nothing has happened, and the next worker asks again.
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -29,7 +28,7 @@ from fintech_core import audit, crashpoints, jobs, money, state
 from fintech_core.exceptions import NotFound
 from fintech_core.outcomes import Outcome, ProviderError
 from notifications.services import publish
-from transactions.drafts import Post, Source, Void
+from transactions.drafts import Operation, Post, Source, Void
 from transactions.services import TransactionService
 from wallet.selectors import get_main_wallet
 
@@ -164,7 +163,7 @@ def _deliver(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: 
         product=payment.product.code,
         now=now,
     )
-    steps = [drafts.capture(payment, wallet_id=wallet.pk, cost=cost), *map(Post, rewards)]
+    steps: list[Operation] = [drafts.capture(payment, wallet_id=wallet.pk, cost=cost), *map(Post, rewards)]
     TransactionService.apply(steps, now=now)
     _close(attempt, AttemptState.DELIVERED, reading, now)
     _finish(
