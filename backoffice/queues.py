@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from billers.models import BillPayment
 from transactions.enums import ParkedCreditStatus
 from transactions.models import ParkedCredit
 from users.enums import KycStatus
@@ -24,9 +25,14 @@ def _open_kyc() -> int:
     return KycCase.objects.filter(status=KycStatus.IN_REVIEW)[:MOST_COUNTED].count()
 
 
+def _bills_to_review() -> int:
+    return BillPayment.objects.filter(needs_review=True)[:MOST_COUNTED].count()
+
+
 def _parked_credits() -> int:
     return ParkedCredit.objects.filter(status=ParkedCreditStatus.PARKED)[:MOST_COUNTED].count()
 
 
 OPEN_KYC = Queue(urlencode({"status__exact": KycStatus.IN_REVIEW.value}), _open_kyc)
+BILLS_TO_REVIEW = Queue(urlencode({"needs_review__exact": 1}), _bills_to_review)
 PARKED_CREDITS = Queue(urlencode({"status__exact": ParkedCreditStatus.PARKED.value}), _parked_credits)

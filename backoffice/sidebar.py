@@ -33,6 +33,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Item, ...]], ...]] = (
         "Queues",
         (
             Item("Identity checks", "badge", "users.KycCase", queues.OPEN_KYC),
+            Item("Bills to review", "rule", "billers.BillPayment", queues.BILLS_TO_REVIEW),
             Item("Parked credits", "local_parking", "transactions.ParkedCredit", queues.PARKED_CREDITS),
         ),
     ),
@@ -116,7 +117,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "separator": True,
             # The first section is work to do; of the others the one with the current page is open.
             "collapsible": title != "Queues",
-            "items": [_item(request, item) for item in items if _is_there(item)],
+            "items": [_item(request, item) for item in items],
         }
         for title, items in SECTIONS
     ]
@@ -131,11 +132,6 @@ def stylesheet(_request: HttpRequest) -> str:
 def icon(_request: HttpRequest) -> str:
     """Return the address of the picture on the browser's tab."""
     return static("backoffice/favicon.svg")
-
-
-def _is_there(item: Item) -> bool:
-    app, name = item.model.split(".")
-    return any(model._meta.app_label == app and model.__name__ == name for model in admin.site._registry)
 
 
 def _item(request: HttpRequest, item: Item) -> dict[str, Any]:

@@ -86,8 +86,10 @@ class PayBillRequest(MoneyRequest):
     product = CodeField()
     customer_id = CustomerNumberField()
     quote_id = Uuid(required=False, allow_null=True, default=None)
-    phone = PhoneField(required=False, default="")
-    subscription = serializers.ChoiceField(choices=Subscription.choices, required=False, default="")
+    phone = PhoneField(required=False, allow_null=True, default=None)
+    subscription = serializers.ChoiceField(
+        choices=Subscription.choices, required=False, allow_null=True, default=None
+    )
     allow_duplicate = serializers.BooleanField(required=False, default=False)
     pin = PinField()
 

@@ -226,8 +226,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 CSRF_FAILURE_VIEW = "fintech_core.views.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
-SESSION_COOKIE_AGE = 1800
-SESSION_SAVE_EVERY_REQUEST = True
+SESSION_COOKIE_AGE, SESSION_SAVE_EVERY_REQUEST = 1800, True
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -258,8 +257,7 @@ VTPASS_API_KEY = required("VTPASS_API_KEY", "test_api_key_fintech_core")
 VTPASS_PUBLIC_KEY = required("VTPASS_PUBLIC_KEY", "PK_test_fintech_core")
 VTPASS_SECRET_KEY = required("VTPASS_SECRET_KEY", "SK_test_fintech_core")
 VTPASS_WEBHOOK_TOKEN = secret("VTPASS_WEBHOOK_TOKEN")
-# VTpass wants a phone number on every order; customers without one are reached through the operator.
-VTPASS_CONTACT_PHONE = env.str("VTPASS_CONTACT_PHONE", default="08011111111")
+VTPASS_CONTACT_PHONE = required("VTPASS_CONTACT_PHONE", "08011111111")  # for customers without a phone
 VERIFIER_BASE_URL = required("VERIFIER_BASE_URL", f"{SANDBOX_URL}/verifier")
 VERIFIER_API_KEY = required("VERIFIER_API_KEY", "sk_test_verifier_development")
 VENDOR_READ_TIMEOUT_S = env.float("VENDOR_READ_TIMEOUT_S", default=30.0)

@@ -41,8 +41,8 @@ class Order:
     amount: Decimal
     currency: str
     quote_id: UUID | None = None
-    phone: str = ""
-    subscription: str = ""
+    phone: str | None = None
+    subscription: str | None = None
     allow_duplicate: bool = False
 
 
@@ -112,7 +112,7 @@ def _write(
         customer_id=order.customer_id,
         customer_name=quote.customer_name if quote else "",
         phone=order.phone or user.phone or "",
-        subscription=order.subscription,
+        subscription=order.subscription or "",
         amount=order.amount,
         fee=quote.fee if quote else product.fee,
         currency=order.currency,

@@ -19,6 +19,7 @@ VENDORS = {
     "VTPASS_API_KEY": "0123456789abcdef",
     "VTPASS_PUBLIC_KEY": "PK_0123456789abcdef",
     "VTPASS_SECRET_KEY": "SK_0123456789abcdef",
+    "VTPASS_CONTACT_PHONE": "08030000000",
     "VERIFIER_BASE_URL": "https://verifier.example.com",
     "VERIFIER_API_KEY": "0123456789abcdef",
 }

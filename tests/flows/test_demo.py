@@ -31,7 +31,6 @@ def beat(stack: Stack) -> Iterator[None]:
 
 
 class TestStory:
-    @pytest.mark.xfail(reason="steps 4 to 6 pay a bill, which is not built yet", strict=True)
     @pytest.mark.usefixtures("beat")
     def test_every_step_is_as_promised_and_no_secret_is_shown(self, stack: Stack) -> None:
         told = stack.manage("demo", "--base-url", stack.address)
