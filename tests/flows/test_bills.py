@@ -158,26 +158,23 @@ class TestRefusals:
         assert (ada.balance(), deliveries(stack, customer_id)) == ("3000.00", 2)
 
 
+@pytest.fixture(scope="module")
+def started(stack: Stack) -> dict[str, tuple[Person, str, str]]:
+    """One bill for each fate, sent together so that they are asked about together: person, payment, meter."""
+    found = {}
+    for fate in (ANSWER_LOST, BROKEN_ANSWER, PENDING, NEVER_ARRIVED):
+        ada, customer_id = stack.person(funds="5000.00"), meter(fate)
+        answer = pay(ada, customer_id, "1000.00")
+        assert answer.status_code == 202, answer.text
+        assert answer.headers["Location"].endswith(answer.json()["id"])
+        wallet = ada.wallet()
+        assert (wallet["balance"], wallet["held"], wallet["available"]) == ("5000.00", "1000.00", "4000.00")
+        found[fate] = (ada, answer.json()["id"], customer_id)
+    return found
+
+
 class TestUnknownOutcomes:
     """Money is held, never given back on a guess, and never sent a second time on a guess."""
-
-    @pytest.fixture(scope="class")
-    def started(self, stack: Stack) -> dict[str, tuple[Person, str, str]]:
-        """One bill for each fate, sent together so that they are asked about together: person, payment, meter."""
-        found = {}
-        for fate in (ANSWER_LOST, BROKEN_ANSWER, PENDING, NEVER_ARRIVED):
-            ada, customer_id = stack.person(funds="5000.00"), meter(fate)
-            answer = pay(ada, customer_id, "1000.00")
-            assert answer.status_code == 202, answer.text
-            assert answer.headers["Location"].endswith(answer.json()["id"])
-            wallet = ada.wallet()
-            assert (wallet["balance"], wallet["held"], wallet["available"]) == (
-                "5000.00",
-                "1000.00",
-                "4000.00",
-            )
-            found[fate] = (ada, answer.json()["id"], customer_id)
-        return found
 
     def settled(self, stack: Stack, person: Person, payment_id: str) -> str:
         swept(stack, lambda: bool(payment_of(person, payment_id)["is_final"]), "the bill is final")
