@@ -21,7 +21,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from fintech_core.fields import MoneyField, UuidKey
-from transactions.enums import AccountType, Direction, ParkedCreditStatus, TransactionStatus, TransactionType
+from transactions.enums import AccountType, Direction, TransactionStatus, TransactionType
 
 
 class LedgerAccount(models.Model):
@@ -225,75 +225,3 @@ class LedgerEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.direction} {self.amount} {self.currency}"
-
-
-class LimitRule(models.Model):
-    """What a tier may move in a currency from a date on; None means no limit. Figures are samples until confirmed.
-
-    A row takes effect a minute after it is saved or later, so that a process may remember the table for 30 seconds
-    and still be exact.
-    """
-
-    id = UuidKey()
-    tier = models.PositiveSmallIntegerField()
-    currency = models.CharField(max_length=3)
-    single = MoneyField(null=True)
-    daily = MoneyField(null=True)
-    monthly = MoneyField(null=True)
-    max_balance = MoneyField(null=True)
-    note = models.CharField(max_length=200, blank=True, default="")
-    saved_at = models.DateTimeField()
-    effective_from = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["tier", "currency", "effective_from"], name="limit_one_per_instant"
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    effective_from__gte=F("saved_at") + models.Value("00:01:00", models.DurationField())
-                ),
-                name="limit_takes_effect_later",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"tier {self.tier} {self.currency}"
-
-
-class ParkedCredit(models.Model):
-    """Money from outside that belongs to ``owner`` and waits in ``suspense`` until it may land."""
-
-    id = UuidKey()
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="parked_credits"
-    )
-    wallet = models.ForeignKey("wallet.Wallet", on_delete=models.PROTECT, related_name="parked_credits")
-    parked_by = models.OneToOneField(Transaction, on_delete=models.PROTECT, related_name="parked_credit")
-    released_by = models.OneToOneField(Transaction, null=True, on_delete=models.PROTECT, related_name="+")
-    type = models.CharField(max_length=20, choices=TransactionType)
-    amount = MoneyField()
-    currency = models.CharField(max_length=3)
-    reason = models.CharField(max_length=60)
-    status = models.CharField(max_length=10, choices=ParkedCreditStatus, default=ParkedCreditStatus.PARKED)
-    created_at = models.DateTimeField()
-    released_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="parked_amount_is_positive"),
-            models.CheckConstraint(
-                condition=Q(status=ParkedCreditStatus.PARKED, released_by__isnull=True)
-                | Q(status=ParkedCreditStatus.RELEASED, released_by__isnull=False),
-                name="parked_until_released",
-            ),
-        ]
-        indexes: ClassVar = [
-            models.Index(
-                fields=["owner"], condition=Q(status=ParkedCreditStatus.PARKED), name="parked_of_owner"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.amount} {self.currency} parked"

@@ -1,0 +1,7 @@
+"""Tables of the ledger: the books, the rules they are kept by, and what waits beside them."""
+
+from transactions.models.books import LedgerAccount, LedgerEntry, Transaction
+from transactions.models.parking import ParkedCredit
+from transactions.models.rules import LimitRule
+
+__all__ = ["LedgerAccount", "LedgerEntry", "LimitRule", "ParkedCredit", "Transaction"]
