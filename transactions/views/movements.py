@@ -16,7 +16,7 @@ from fintech_core.idempotency import Answer
 from fintech_core.throttling import Rate
 from transactions import selectors
 from transactions.rendering import NEWLY_MADE, render
-from transactions.serializers import (
+from transactions.serializers.movements import (
     FILTERS,
     LIMITS_SCHEMA,
     EntryResponse,
