@@ -49,3 +49,16 @@ def fundings(person: Person) -> list[tuple[str, str, str]]:
     """Return what was credited: status, direction and amount of each funding, the newest first."""
     rows = person.get("/transactions", type="funding").json()["results"]
     return [(row["status"], row["direction"], row["amount"]) for row in rows]
+
+
+def all_told(stack: Stack, person: Person) -> None:
+    """Wait until the gateway has sent every webhook about this person's payments, and nobody else's."""
+    intents = person.get("/payments/intents").json()["results"]
+    subjects = tuple(f"{intent['reference']}." for intent in intents)
+
+    def is_told() -> bool:
+        sent = stack.control("GET", "deliveries")["deliveries"]
+        waiting = {row["subject"] for row in sent if row["status"] in {"pending", "sending"}}
+        return not any(subject.startswith(subjects) for subject in waiting)
+
+    eventually(is_told, "the gateway has sent its webhooks")

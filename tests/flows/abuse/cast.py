@@ -11,6 +11,8 @@ from typing import Any
 from uuid import uuid4
 
 from tests.clients import PASSWORD, Client, Person, eventually
+from tests.flows.billing import DELIVERED, meter
+from tests.flows.checkout import all_told
 from tests.grounds import ROOT
 from tests.stack import COMMAND_LIMIT_S, Stack
 
@@ -20,7 +22,6 @@ STAFF_PASSWORD = "a-staff-Password-of-the-tests-7"
 CANARY_PIN = "739164"
 # Access tokens live ten minutes.
 SIGN_IN_AGAIN_AFTER_S = 240.0
-DELIVERY_PATIENCE_S = 20.0
 
 
 class Customer(Person):
@@ -91,7 +92,8 @@ class Cast:
         cast.facts |= {"pin": CANARY_PIN, "staff_id": cast.staff.id}
         for name, customer in (("ada", ada), ("bola", bola)):
             cast.facts |= {f"{name}_{kind}": first for kind, first in _belongings(customer).items()}
-        _wait_for_webhooks(stack)
+            all_told(stack, customer)
+        cast.secrets |= {cast.facts["ada_token"], cast.facts["bola_token"]}
         return cast
 
     @property
@@ -134,24 +136,25 @@ class Cast:
 
 
 def _belongings(customer: Customer) -> dict[str, str]:
-    """Return one id of each kind of thing that a customer owns."""
+    """Return one id of each kind of thing that a customer owns, and meter and token of a bill that was paid."""
+    body = {"biller": "ikeja-electric", "product": "prepaid", "customer_id": meter(DELIVERED)}
+    quote = customer.post("/bills/validate", body)
+    assert quote.status_code == 200, quote.text
+    bill = customer.pay("/bills/pay", {**body, "amount": "1000.00", "pin": CANARY_PIN})
+    assert bill.status_code == 201, bill.text
     lists = {
         "wallet": "/wallets",
         "session": "/auth/sessions",
         "transaction": "/transactions",
         "intent": "/payments/intents",
+        "payment": "/bills/payments",
         "notification": "/notifications",
     }
     eventually(lambda: bool(customer.get("/notifications").json()["results"]), "a notification is there")
-    return {kind: customer.get(path).json()["results"][0]["id"] for kind, path in lists.items()}
-
-
-def _wait_for_webhooks(stack: Stack) -> None:
-    """Wait until the sandbox has sent what it will send."""
-
-    def all_sent() -> bool:
-        deliveries = stack.control("GET", "deliveries")
-        rows = deliveries["deliveries"] if isinstance(deliveries, dict) else deliveries
-        return all(row["status"] != "pending" for row in rows)
-
-    eventually(all_sent, "the sandbox has sent its webhooks", DELIVERY_PATIENCE_S)
+    found = {kind: customer.get(path).json()["results"][0]["id"] for kind, path in lists.items()}
+    return {
+        **found,
+        "quote": quote.json()["quote_id"],
+        "meter": body["customer_id"],
+        "token": bill.json()["token"],
+    }

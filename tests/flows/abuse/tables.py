@@ -2,13 +2,28 @@
 
 from typing import Any
 
-# Every route that takes an amount, with a body that would be good.
+# A bill that would be good.
+BILL = {
+    "biller": "ikeja-electric", "product": "prepaid", "customer_id": "{ada_meter}", "amount": "1100.00",
+    "phone": "+2348011111111", "pin": "{pin}",
+}  # fmt: skip
+# Every route that moves money, with a body that would be good.
 MONEY: dict[str, dict[str, Any]] = {
     "/transactions/transfer": {"to": "{bola_email}", "amount": "1.00", "pin": "{pin}"},
     "/wallet/fund": {"amount": "100.00"},
     "/payments/intents": {"amount": "100.00"},
     "/cashback/redeem": {"amount": "1.00"},
+    "/bills/pay": BILL,
+    "/payments/pay-bill": BILL,
 }
+# Those that only say what it would cost.
+QUOTES: dict[str, dict[str, Any]] = {
+    "/bills/validate": {name: BILL[name] for name in ("biller", "product", "customer_id", "amount")},
+}
+PRICED = MONEY | QUOTES
+# Where a null amount means that none was sent.
+NULL_IS_NOTHING = {"/cashback/redeem", "/bills/validate"}
+BILL_ROUTES = ["/bills/pay", "/payments/pay-bill", "/bills/validate"]
 
 # By case: amounts that are none.
 AMOUNTS: dict[str, list[Any]] = {

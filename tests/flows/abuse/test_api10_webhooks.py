@@ -15,6 +15,7 @@ from tests.flows.abuse.cast import Cast
 from tests.flows.abuse.conftest import Refusals
 from tests.flows.abuse.fingerprint import Fingerprint
 from tests.flows.abuse.wire import Answer, Wire, check_manners, check_problem
+from tests.flows.checkout import all_told
 from tests.stack import WEBHOOK_TOKEN, Stack
 
 PAYSTACK = "/payments/webhooks/paystack"
@@ -201,7 +202,7 @@ class TestSignedUntruths:
     ) -> None:
         intent = cast.ada.fund("1000.00")
         reference = attempt_of(stack, intent["id"])
-        eventually(lambda: not pending_deliveries(stack), "the sandbox has sent its webhooks")
+        all_told(stack, cast.ada)
         watch.settle()
         with watch.unchanged(but=INBOX):
             for amount in (100_000, 999_999_900, 1, 0, -100_000, "100000", 1000.5, None, True):
@@ -232,12 +233,3 @@ class TestSignedUntruths:
             raw = charge("x")
             answer = wire.send("POST", f"/api/v1/payments/webhooks/{name}", raw=raw)
             check_problem(answer, 404, "not_found")
-
-
-def pending_deliveries(stack: Stack) -> list[Any]:
-    """Return the webhooks that the sandbox still has to send."""
-    return [
-        row
-        for row in stack.control("GET", "deliveries")["deliveries"]
-        if row["status"] in {"pending", "sending"}
-    ]

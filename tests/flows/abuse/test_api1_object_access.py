@@ -17,6 +17,7 @@ KINDS = {
     "/wallets/": "wallet",
     "/transactions/": "transaction",
     "/payments/intents/": "intent",
+    "/bills/payments/": "payment",
     "/notifications/": "notification",
 }
 BODIES: dict[str, dict[str, Any]] = {"/payments/intents/{pk}/simulate": {"outcome": "success"}}

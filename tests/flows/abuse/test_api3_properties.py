@@ -9,7 +9,7 @@ from tests.clients import PASSWORD
 from tests.flows.abuse.cast import CANARY_PIN, Cast
 from tests.flows.abuse.conftest import Refusals
 from tests.flows.abuse.routes import routes
-from tests.flows.abuse.tables import FORBIDDEN, MONEY, OF_MONEY
+from tests.flows.abuse.tables import FORBIDDEN, OF_MONEY, PRICED
 from tests.flows.abuse.wire import Wire, check_manners
 
 READ = [
@@ -55,13 +55,13 @@ class TestWhatMayBeSet:
             status=400, code="validation_error", fields={name: "unknown_field"},
         )  # fmt: skip
 
-    @pytest.mark.parametrize("path", sorted(MONEY))
+    @pytest.mark.parametrize("path", sorted(PRICED))
     @pytest.mark.parametrize("name", sorted(OF_MONEY))
     def test_3_05_a_payment_takes_no_price_and_no_source(
         self, refused: Refusals, path: str, name: str
     ) -> None:
         refused(
-            "ada", "POST", path, {**MONEY[path], name: OF_MONEY[name]},
+            "ada", "POST", path, {**PRICED[path], name: OF_MONEY[name]},
             status=400, code="validation_error", fields={name: "unknown_field"},
         )  # fmt: skip
 
@@ -103,6 +103,8 @@ class TestWhatIsTold:
             for secret in (
                 cast.bola.email,
                 cast.bola.bvn,
+                cast.facts["bola_token"],
+                cast.facts["bola_meter"],
                 cast.ada.bvn,
                 CANARY_PIN,
                 PASSWORD,
@@ -134,8 +136,10 @@ class TestWhatIsTold:
          "ordering=user__password"],
     )  # fmt: skip
     @pytest.mark.parametrize(
-        "path", ["/users/me", "/transactions", "/wallets", "/payments/intents", "/auth/sessions"]
-    )
+        "path",
+        ["/users/me", "/transactions", "/wallets", "/payments/intents", "/auth/sessions", "/bills/payments", "/billers",
+         "/cashback/history", "/cashback/summary"],
+    )  # fmt: skip
     def test_3_09_no_parameter_widens_an_answer(self, refused: Refusals, path: str, query: str) -> None:
         name = query.partition("=")[0]
         refused(

@@ -13,7 +13,7 @@ from tests.flows.abuse.wire import Wire, check_manners, check_problem
 TRANSFER = "/transactions/transfer"
 KB = 1024
 # A route that anybody may call, one that takes money, one that takes no body.
-PATHS = ["/auth/login", TRANSFER, "/wallets", "/users/me/kyc", "/notifications/read-all"]
+PATHS = ["/auth/login", TRANSFER, "/wallets", "/users/me/kyc", "/notifications/read-all", "/bills/pay"]
 
 
 def chunked(body: bytes, size: int = 8_192) -> bytes:
@@ -73,7 +73,7 @@ class TestBodies:
 
     @pytest.mark.parametrize("digits", [41, 900, 5_000, 60_000])
     @pytest.mark.parametrize("sign", ["", "-", "0."])
-    @pytest.mark.parametrize("path", [TRANSFER, "/users/me/kyc", "/auth/login"])
+    @pytest.mark.parametrize("path", [TRANSFER, "/users/me/kyc", "/auth/login", "/bills/validate"])
     def test_4_03_a_number_of_many_digits(self, refused: Refusals, path: str, digits: int, sign: str) -> None:
         raw = b'{"amount":%s%s}' % (sign.encode(), b"9" * digits)
         answer = refused("ada", "POST", path, raw=raw, status=400, code=self._code(sign))
@@ -154,8 +154,10 @@ class TestForms:
         "size", ["0", "-1", "101", "1000000000", "1e2", "٥", "5.0", "", "NaN", "0x10", " 5"]
     )
     @pytest.mark.parametrize(
-        "path", ["/transactions", "/wallets", "/notifications", "/payments/intents", "/auth/sessions"]
-    )
+        "path",
+        ["/transactions", "/wallets", "/notifications", "/payments/intents", "/auth/sessions", "/bills/payments",
+         "/billers", "/cashback/history"],
+    )  # fmt: skip
     def test_4_05_a_page_has_at_most_a_hundred_rows(self, refused: Refusals, path: str, size: str) -> None:
         text = size.replace(" ", "%20").replace("٥", "%D9%A5")
         refused(

@@ -60,7 +60,7 @@ class TestEncodings:
          b'{"a":"\\x"}',
          b"null", b"true", b"5", b'"x"', b"[]", b"[{}]", b" ", b"\n", b"{", b"}", b'{"a"', b"<x/>", b"a=1", b"/* */{}"],
     )  # fmt: skip
-    @pytest.mark.parametrize("path", [TRANSFER, "/users/me/kyc"])
+    @pytest.mark.parametrize("path", [TRANSFER, "/users/me/kyc", "/bills/pay"])
     def test_8_15_what_is_no_json_object(self, refused: Refusals, path: str, raw: bytes) -> None:
         refused("ada", "POST", path, raw=raw, status=400, code="malformed_json")
 
