@@ -55,3 +55,10 @@ class ParkedCreditStatus(models.TextChoices):
 
     PARKED = "parked", "Parked"
     RELEASED = "released", "Released"
+
+
+class BalanceClock(models.TextChoices):
+    """Which time a question about the past means: when it was written, or when it counts."""
+
+    RECORDED = "recorded", "Recorded"
+    EFFECTIVE = "effective", "Effective"

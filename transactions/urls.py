@@ -2,10 +2,17 @@
 
 from django.urls import path
 
-from transactions.views import LimitsViewSet, StaffTransactionViewSet, TransactionViewSet, TransferViewSet
+from transactions.views import (
+    LimitsViewSet,
+    PastViewSet,
+    StaffTransactionViewSet,
+    TransactionViewSet,
+    TransferViewSet,
+)
 
 urlpatterns = [
     path("limits", LimitsViewSet.as_view({"get": "retrieve"})),
+    path("wallet/balance/at", PastViewSet.as_view({"get": "balance"})),
     path("transactions", TransactionViewSet.as_view({"get": "list"})),
     path("transactions/transfer", TransferViewSet.as_view({"post": "create"})),
     path("transactions/transfer/lookup", TransferViewSet.as_view({"post": "lookup"})),

@@ -221,6 +221,12 @@ class LedgerEntry(models.Model):
             models.Index(
                 fields=["account", "id"], condition=Q(wallet__isnull=True), name="entry_account_history"
             ),
+            # Only corrections that are dated back have an effective time, so others pay nothing for it.
+            models.Index(
+                fields=["wallet", "effective_at"],
+                condition=Q(effective_at__isnull=False),
+                name="entry_wallet_effective",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,5 +6,12 @@ from transactions.views.movements import (
     TransactionViewSet,
     TransferViewSet,
 )
+from transactions.views.statements import PastViewSet
 
-__all__ = ["LimitsViewSet", "StaffTransactionViewSet", "TransactionViewSet", "TransferViewSet"]
+__all__ = [
+    "LimitsViewSet",
+    "PastViewSet",
+    "StaffTransactionViewSet",
+    "TransactionViewSet",
+    "TransferViewSet",
+]
