@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -143,6 +144,18 @@ def judge(keyed: Sequence[tuple[Rate, str]]) -> list[Verdict]:
         return _fallback.judge(keyed)
 
 
+def wait_for_page(request: HttpRequest, *, by_address: Rate, by_key: Rate, key: str) -> float:
+    """Count a try on a page that is no API view; returns the seconds to wait, zero when it is let through.
+
+    The counts are those of the API's routes with the same rates.
+    """
+    if not settings.RATE_LIMITS:
+        return 0.0
+    address = f"address:{network_of(client_address(request))}"
+    verdicts = judge([(by_key, _key(by_key, f"key:{key}")), (by_address, _key(by_address, address))])
+    return max(verdict.wait_s for verdict in verdicts)
+
+
 def _action(view: object) -> str:
     action = getattr(view, "action", None)
     return str(action or getattr(getattr(view, "request", None), "method", "") or "").lower()
@@ -161,11 +174,13 @@ def _keyed(request: Request, view: RateLimitHeaders) -> tuple[list[tuple[Rate, s
         if value is None:
             continue
         route = f"{type(view).__qualname__}.{_action(view)}" if rate.name == "default" else ""
-        digest = hashlib.sha256(
-            f"{rate.name}|{route}|{rate.limit}/{rate.per_seconds}|{value}".encode()
-        ).hexdigest()
-        keyed.append((rate, lua.key("rate", digest[:40])))
+        keyed.append((rate, _key(rate, value, route=route)))
     return keyed, unreadable
+
+
+def _key(rate: Rate, value: str, *, route: str = "") -> str:
+    counted = f"{rate.name}|{route}|{rate.limit}/{rate.per_seconds}|{value}"
+    return lua.key("rate", hashlib.sha256(counted.encode()).hexdigest()[:40])
 
 
 def _value(rate: Rate, request: Request) -> str | None:

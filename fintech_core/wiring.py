@@ -55,6 +55,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "clean up old webhook events": every(86_400, "payments.cleanup_old_webhook_events"),
     "sweep bill payments": every(5, "billers.sweep_bill_payments"),
     "sweep identity checks": every(15, "users.sweep_kyc"),
+    "forget ended sessions": every(86_400, "users.forget_ended_sessions"),
     "release parked credits": every(300, "transactions.sweep_parked_credits"),
     "clean up idempotency records": every(86_400, "fintech_core.cleanup_idempotency_records"),
 }
@@ -102,6 +103,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "wallet", "description": "Balances and wallets"},
         {"name": "payments", "description": "Money in through gateways"},
         {"name": "transactions", "description": "Sending money, and what happened to it"},
+        {"name": "billers", "description": "Who can be paid, what for, and how they do"},
         {"name": "bills", "description": "Validating and paying bills"},
         {"name": "cashback", "description": "Rewards and redeeming them"},
         {"name": "notifications", "description": "The inbox"},
@@ -143,6 +145,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "fintech_core.admin.environment_label",
     "DASHBOARD_CALLBACK": "backoffice.figures.show",
+    "LOGIN": {"form": "users.forms.StaffSignInForm"},
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "backoffice.sidebar.icon"}],
     "STYLES": ["backoffice.sidebar.stylesheet"],
     "SIDEBAR": {

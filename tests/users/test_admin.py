@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 from datetime import date
+from ipaddress import IPv6Address
+from random import randrange
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.core import checks
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from fintech_core.models import AuditRecord
 from tests.factories import StaffFactory, UnverifiedUserFactory, UserFactory
@@ -176,3 +181,34 @@ class TestDialogs:
             ("user.suspended", "fraud case 7"),
             ("user.reinstated", "cleared"),
         ]
+
+
+class TestSignIn:
+    @pytest.fixture(autouse=True)
+    def limited(self, settings: Settings) -> None:
+        settings.RATE_LIMITS = True
+
+    @pytest.fixture
+    def staff(self) -> User:
+        found: User = StaffFactory(email=f"{uuid4().hex}@example.com")
+        found.set_password(PASSWORD)
+        found.save()
+        return found
+
+    @staticmethod
+    def attempt(staff: User, password: str, address: str) -> HttpResponse:
+        body = {"username": staff.email, "password": password, "next": "/admin/"}
+        return Client(REMOTE_ADDR=address).post("/admin/login/", body)
+
+    def test_the_eleventh_try_in_a_minute_is_refused_with_the_right_password(self, staff: User) -> None:
+        addresses = [str(IPv6Address(randrange(2**128))) for _ in range(11)]
+        for address in addresses[:10]:
+            assert "Please enter the correct" in self.attempt(staff, "wrong", address).content.decode()
+        answer = self.attempt(staff, PASSWORD, addresses[10])
+        assert answer.status_code == 200
+        assert "Too many tries. Try again in" in answer.content.decode()
+        assert "sessionid" not in answer.cookies
+
+    def test_the_right_password_opens_the_admin(self, staff: User) -> None:
+        answer = self.attempt(staff, PASSWORD, str(IPv6Address(randrange(2**128))))
+        assert (answer.status_code, answer["Location"]) == (302, "/admin/")

@@ -13,6 +13,8 @@ from fintech_core import clock
 from notifications.models import Event
 from tests.users.people import PASSWORD, Phone, code_of, field_codes, tables
 from users.models import RefreshToken, Session
+from users.services import sessions
+from users.tasks import forget_ended_sessions
 
 Phones = Callable[..., Phone]
 pytestmark = pytest.mark.django_db
@@ -211,3 +213,24 @@ class TestSessions:
         with later(600):
             app.refresh()
             assert abs(Session.objects.get().last_seen_at - clock.now()) < timedelta(seconds=5)
+
+
+class TestForgetting:
+    def test_a_session_goes_ninety_days_after_its_last_token(self, phone: Phones) -> None:
+        app = phone()
+        app.register()
+        app.refresh()
+        [last] = RefreshToken.objects.filter(consumed_at=None)
+        assert sessions.forget_ended(now=last.expires_at + timedelta(days=89)) == 0
+        assert (Session.objects.count(), RefreshToken.objects.count()) == (1, 2)
+        assert sessions.forget_ended(now=last.expires_at + timedelta(days=91)) == 1
+        assert not Session.objects.exists()
+        assert not RefreshToken.objects.exists()
+
+    def test_a_living_session_keeps_its_whole_chain(self, phone: Phones) -> None:
+        app = phone()
+        app.register()
+        for _ in range(3):
+            app.refresh()
+        forget_ended_sessions()
+        assert (Session.objects.count(), RefreshToken.objects.count()) == (1, 4)

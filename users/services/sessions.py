@@ -12,12 +12,13 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from fintech_core import audit, crashpoints
 from fintech_core.exceptions import DomainError, NotFound
@@ -29,6 +30,8 @@ from users.errors import InvalidCredentials, SessionRevoked, TokenExpired, Token
 from users.models import RefreshToken, Session, User
 
 TOKEN_BYTES = 32
+KEPT_FOR = timedelta(days=90)
+FORGET_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -181,3 +184,17 @@ def end_session_by_staff(*, session_id: UUID, actor: User, reason: str, now: dat
     if session is None or not _revoke(session, reason=RevokedReason.ENDED_BY_STAFF, now=now, tell=True):
         raise NotFound("This session is not open.")
     audit.record(actor=actor, action="session.revoked", target=session, reason=reason)
+
+
+def forget_ended(*, now: datetime) -> int:
+    """Delete sessions that nothing can open any more and nobody asks about; returns how many.
+
+    A session is kept while one of its tokens lives, and ``KEPT_FOR`` longer, so that a token that is used again late is
+    still recognised. Its tokens go with it, never alone: a chain with a gap could not tell reuse.
+    """
+    long_gone = now - KEPT_FOR
+    alive = RefreshToken.objects.filter(session=OuterRef("pk"), expires_at__gt=long_gone)
+    ended = Session.objects.filter(~Exists(alive), last_seen_at__lte=long_gone)
+    doomed = list(ended.order_by("last_seen_at").values_list("pk", flat=True)[:FORGET_AT_ONCE])
+    Session.objects.filter(pk__in=doomed).delete()
+    return len(doomed)

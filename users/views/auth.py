@@ -34,6 +34,10 @@ def _account(request: Request) -> str | None:
     return email.strip().lower() if isinstance(email, str) else None
 
 
+LOGINS_PER_ACCOUNT = Rate(10, 60, _account, "login-account")
+LOGINS_PER_ADDRESS = Rate(10, 60, "address", "login-address")
+
+
 def _signed_in(credentials: sessions.Credentials) -> dict[str, object]:
     """Tell a sign-in: the profile and the first tokens."""
     answer = {
@@ -53,7 +57,7 @@ class AuthViewSet(ApiViewSet):
     permission_classes = ()
     rate_limits: ClassVar = {
         "register": (Rate(60, 60, "address", "register"),),
-        "login": (Rate(10, 60, _account, "login-account"), Rate(10, 60, "address", "login-address")),
+        "login": (LOGINS_PER_ACCOUNT, LOGINS_PER_ADDRESS),
         "refresh": (Rate(120, 60, "address", "refresh"),),
         "logout": (Rate(120, 60, "address", "logout"),),
     }
