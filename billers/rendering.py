@@ -98,7 +98,7 @@ def _cashback(payment: BillPayment) -> dict[str, str]:
     currency = payment.currency
     if payment.status == BillStatus.PROCESSING and payment.expected_cashback > 0:
         return {"amount": amount_text(payment.expected_cashback, currency), "status": "pending"}
-    reward = cashback.reward_of(trigger_kind=SOURCE_KIND, trigger_id=payment.pk)
+    reward = cashback.reward_of(user_id=payment.user_id, trigger_kind=SOURCE_KIND, trigger_id=payment.pk)
     if reward is None or reward.status not in {RewardStatus.EARNED, RewardStatus.CANCELLED}:
         return {"amount": amount_text(payment.amount * 0, currency), "status": "none"}
     return {"amount": amount_text(reward.amount, currency), "status": reward.status}

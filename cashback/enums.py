@@ -16,7 +16,10 @@ class CampaignStatus(models.TextChoices):
 
 
 class RewardStatus(models.TextChoices):
-    """``pending`` lives inside one transaction only: before it commits, the reward is earned or dropped."""
+    """``pending`` lives inside one transaction only: before it commits, the reward is earned or dropped.
+
+    ``dropped`` found its budget gone; ``cancelled`` was earned and taken back with the payment that had earned it.
+    """
 
     PENDING = "pending", "Pending"
     EARNED = "earned", "Earned"
@@ -33,5 +36,7 @@ CAMPAIGN_SOURCES: Final[Mapping[str, frozenset[str]]] = {
 REWARD_SOURCES: Final[Mapping[str, frozenset[str]]] = {
     RewardStatus.EARNED: frozenset({RewardStatus.PENDING}),
     RewardStatus.DROPPED: frozenset({RewardStatus.PENDING}),
-    RewardStatus.CANCELLED: frozenset({RewardStatus.PENDING}),
+    RewardStatus.CANCELLED: frozenset({RewardStatus.EARNED}),
 }
+# The statuses in which money was posted for the reward, in the order of their names, as a constraint writes them.
+GIVEN: Final = (RewardStatus.CANCELLED, RewardStatus.EARNED)

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from cashback.enums import CampaignStatus
-from cashback.models import Campaign
+from cashback.models import ALL_BASIS_POINTS, Campaign
 from fintech_core import money
 
 
@@ -33,8 +33,8 @@ class Award:
 def evaluate(payment: Payment, campaigns: Iterable[Campaign]) -> Award | None:
     """Return the highest award, None when nothing is earned; of equal ones the older campaign gives.
 
-    The percentage is rounded down to the currency's smallest unit, then capped, then cut to what the budget still
-    holds. The budget seen here is a reading; the guard decides under the row's lock.
+    The percentage is capped, cut to what the budget still holds, and rounded down to the currency's smallest unit.
+    The budget seen here is a reading; the guard decides under the row's lock.
     """
     awards = [award for campaign in campaigns if (award := _award(payment, campaign)) is not None]
     return max(awards, key=lambda award: (award.amount, -award.campaign.id.int), default=None)
@@ -44,8 +44,18 @@ def _award(payment: Payment, campaign: Campaign) -> Award | None:
     if not (_is_open(campaign, payment.at) and _covers(campaign, payment)):
         return None
     share = money.basis_points_down(payment.amount, campaign.percent_bp, payment.currency)
-    amount = min(share, campaign.cap, campaign.budget - campaign.spent)
+    amount = within_budget(min(share, campaign.cap), campaign)
     return Award(campaign, amount) if amount > 0 else None
+
+
+def within_budget(amount: Decimal, campaign: Campaign) -> Decimal:
+    """Return what of the amount the campaign can still pay, in whole smallest units of its currency.
+
+    A campaign that was written past the services may have a cap or budget with more decimals than its currency; a
+    reward never has, since a settlement that cannot be posted would keep the customer's bill open.
+    """
+    left = min(amount, campaign.budget - campaign.spent)
+    return money.basis_points_down(left, ALL_BASIS_POINTS, campaign.currency)
 
 
 def _is_open(campaign: Campaign, at: datetime) -> bool:

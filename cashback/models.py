@@ -4,9 +4,14 @@ A campaign gives a percentage of what somebody paid, up to a cap for each paymen
 counter on the campaign's own row; it is raised only by the guard of a reward's draft, under the row's lock and after
 the wallets are locked, so it comes last in the lock order and 50 claims of a budget for 3 give exactly 3.
 
-A reward belongs to one settled fact, its trigger (a bill payment that was delivered), and a fact gives at most one
-reward per campaign and person. Reward, budget and posting commit together or not at all: a row that is ``pending``
-after a commit would be a bug, and the database refuses an earned reward without its transaction.
+A reward belongs to one settled fact, its trigger (a bill payment that was delivered), and a fact gives a person at
+most one reward: of several campaigns that cover it the best one gives. Reward, budget and posting commit together or
+not at all: the database refuses a COMMIT that leaves a reward ``pending``, and an earned reward without its
+transaction.
+
+A draft may be edited. Once a campaign has run its terms stay as they were told, so that each reward can be explained
+for ever; only its status and what it has spent change. A new offer is a new campaign. The triggers that hold this
+stand in ``migrations/sql/cashback_rules.sql``.
 """
 
 from decimal import Decimal
@@ -16,7 +21,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from cashback.enums import CampaignStatus, RewardStatus
+from cashback.enums import GIVEN, CampaignStatus, RewardStatus
 from fintech_core.fields import MoneyField, UuidKey
 
 ALL_BASIS_POINTS = 10_000
@@ -95,16 +100,16 @@ class Reward(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["user", "-created_at", "-id"], name="reward_by_user"),
-            models.Index(fields=["trigger_kind", "trigger_id"], name="reward_by_trigger"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["campaign", "user", "trigger_kind", "trigger_id"], name="reward_once_per_trigger"
+                fields=["trigger_kind", "trigger_id", "user"], name="reward_once_per_trigger_and_user"
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="reward_amount_is_positive"),
             models.CheckConstraint(
-                condition=~Q(status=RewardStatus.EARNED) | Q(transaction__isnull=False),
-                name="reward_earned_has_its_transaction",
+                condition=Q(status__in=GIVEN, transaction__isnull=False)
+                | Q(~Q(status__in=GIVEN), transaction__isnull=True),
+                name="reward_given_has_its_transaction",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=RewardStatus.values), name="reward_status_is_known"

@@ -45,7 +45,7 @@ def get_summary_for(*, user: User, currency: str) -> CashbackSummary:
     """Return the user's cashback in one currency."""
     earned = Reward.objects.filter(user=user, currency=currency, status=RewardStatus.EARNED)
     waiting = earned.filter(transaction__parked_credit__status=ParkedCreditStatus.PARKED)
-    wallet = Wallet.objects.filter(owner=user, kind=WalletKind.CASHBACK, currency=currency).first()
+    wallet = find_cashback_wallet(user_id=user.pk, currency=currency)
     return CashbackSummary(
         currency=currency,
         pending=_sum(waiting),
@@ -55,11 +55,14 @@ def get_summary_for(*, user: User, currency: str) -> CashbackSummary:
     )
 
 
-def reward_of(*, trigger_kind: str, trigger_id: UUID) -> Reward | None:
-    """Return the reward that a business document earned, for the app whose document it is."""
-    return (
-        Reward.objects.filter(trigger_kind=trigger_kind, trigger_id=trigger_id).order_by("created_at").first()
-    )
+def find_cashback_wallet(*, user_id: UUID, currency: str) -> Wallet | None:
+    """Return the user's cashback wallet in this currency, None before the first reward."""
+    return Wallet.objects.filter(owner_id=user_id, kind=WalletKind.CASHBACK, currency=currency).first()
+
+
+def reward_of(*, user_id: UUID, trigger_kind: str, trigger_id: UUID) -> Reward | None:
+    """Return the reward that a business document earned its owner, for the app whose document it is."""
+    return Reward.objects.filter(user_id=user_id, trigger_kind=trigger_kind, trigger_id=trigger_id).first()
 
 
 def _sum(rewards: QuerySet[Reward]) -> Decimal:

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from cashback.enums import REWARD_SOURCES, CampaignStatus, RewardStatus
-from cashback.evaluation import Payment, evaluate
+from cashback.evaluation import Payment, evaluate, within_budget
 from cashback.models import Campaign, Reward
 from fintech_core import audit, money, state
 from notifications.services import publish
@@ -48,8 +48,9 @@ def award(
 ) -> list[TransactionDraft]:
     """Write the reward of a settled payment and return the draft that pays it, none when nothing is earned.
 
-    ``amount`` is what was paid, without fees. A trigger that was rewarded before gives nothing again. The caller
-    applies the drafts in the same transaction; outside of one this refuses to run (NotInTransaction).
+    ``amount`` is what was paid, without fees. A trigger that was rewarded before gives this person nothing again,
+    whichever campaign is the best one now. The caller applies the drafts in the same transaction; outside of one this
+    refuses to run (NotInTransaction), and the database refuses to commit a reward that was not decided.
     """
     audit.require_transaction("cashback.award")
     payment = Payment(amount, currency, category, biller, product, now)
@@ -57,11 +58,15 @@ def award(
     if best is None:
         return []
     reward, created = Reward.objects.get_or_create(
-        campaign=best.campaign,
-        user_id=user_id,
         trigger_kind=trigger.kind,
         trigger_id=trigger.id,
-        defaults={"amount": best.amount, "currency": currency, "created_at": now},
+        user_id=user_id,
+        defaults={
+            "campaign": best.campaign,
+            "amount": best.amount,
+            "currency": currency,
+            "created_at": now,
+        },
     )
     if not created:
         return []
@@ -99,7 +104,7 @@ def _take_budget(reward: Reward, draft: TransactionDraft) -> TransactionDraft | 
     Called by ``apply`` once the wallets are locked. The budget is read after the lock is held, never before.
     """
     campaign = Campaign.objects.select_for_update(no_key=True).get(pk=reward.campaign_id)
-    amount = min(draft.amount, campaign.budget - campaign.spent)
+    amount = within_budget(draft.amount, campaign)
     if amount <= 0 or campaign.status != CampaignStatus.RUNNING or draft.to_wallet_id is None:
         state.move(Reward, reward.pk, to=RewardStatus.DROPPED, sources=REWARD_SOURCES)
         return None

@@ -1,0 +1,10 @@
+DROP TRIGGER cashback_reward_is_decided ON cashback_reward;
+DROP TRIGGER cashback_rewards_stay ON cashback_reward;
+DROP TRIGGER cashback_reward_moves ON cashback_reward;
+DROP TRIGGER cashback_rewards_begin_pending ON cashback_reward;
+DROP TRIGGER cashback_campaigns_stay ON cashback_campaign;
+DROP TRIGGER cashback_campaigns_begin_unspent ON cashback_campaign;
+DROP TRIGGER cashback_campaign_terms ON cashback_campaign;
+DROP FUNCTION cashback_check_decided();
+DROP FUNCTION cashback_check_reward();
+DROP FUNCTION cashback_check_campaign();
