@@ -8,3 +8,10 @@ class CashbackConfig(AppConfig):
 
     name = "cashback"
     verbose_name = "Cashback"
+
+    def ready(self) -> None:
+        """Have rewards and campaigns proven with the ledger."""
+        from cashback.verification import PART
+        from transactions.verification import parts
+
+        parts.register(self.label, PART)

@@ -11,9 +11,9 @@ from django.db import transaction
 from fintech_core import clock
 from fintech_core.exceptions import DomainError
 from tests.transactions.money import main_wallet
-from tests.transactions.story import bill_draft, cashback_draft, settlement
+from tests.transactions.story import bill_draft, rewarded, settlement
 from tests.users.parallel import in_parallel
-from transactions.drafts import Post, Source, funding_draft
+from transactions.drafts import Source, funding_draft
 from transactions.models import Transaction
 from transactions.services import TransactionService
 from users.models import User
@@ -61,10 +61,10 @@ def hold(wallet: Wallet, amount: str) -> Transaction:
 
 
 def settle(held: Transaction, payer: Wallet, reward: Wallet | None = None) -> None:
-    """Settle a held bill, committed; the same step may credit a cashback wallet, of whomever."""
+    """Settle a held bill, committed; the same step may reward the owner of a cashback wallet, whoever that is."""
     capture = settlement(held, payer, held.amount, NOTHING, NOTHING)
-    rewards = [Post(cashback_draft(reward, "0.01"))] if reward is not None else []
     with transaction.atomic():
+        rewards = rewarded(held, reward.owner_id, held.amount) if reward is not None else []
         TransactionService.apply([capture, *rewards], now=clock.now())
 
 

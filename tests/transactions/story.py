@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import transaction
 
+from cashback.services import award
 from fintech_core import clock
 from tests.factories import StaffFactory, UnverifiedUserFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
@@ -88,15 +89,14 @@ def bill_draft(wallet: Wallet, amount: str, fee: str = "0.00") -> TransactionDra
     )  # fmt: skip
 
 
-def cashback_draft(wallet: Wallet, amount: str) -> TransactionDraft:
-    """Credit a cashback wallet."""
-    value = Decimal(amount)
-    return TransactionDraft(
-        type="cashback", currency="NGN", amount=value,
-        legs=(debit_account(chart.CASHBACK_EXPENSE, value, "NGN"),
-              credit_wallet(wallet.pk, value, "NGN", kind="cashback")),
-        to_wallet_id=wallet.pk, to_user_id=wallet.owner_id, source=Source("reward", uuid4()), parkable=True,
+def rewarded(held: Transaction, owner_id: UUID, paid: Decimal) -> list[Post]:
+    """Reward somebody for a bill that is being settled, from the sample campaign; runs inside the settlement."""
+    assert held.source_id is not None
+    drafts = award(
+        user_id=owner_id, trigger=Source(held.source_kind, held.source_id), amount=paid, currency="NGN",
+        category="electricity", biller="ikeja-electric", product="prepaid", now=clock.now(),
     )  # fmt: skip
+    return [Post(draft) for draft in drafts]
 
 
 def settlement(
@@ -144,10 +144,9 @@ def tell_story() -> Story:
 def _pay_a_bill(owner: User, wallet: Wallet) -> tuple[Transaction, Transaction]:
     held = happened(Authorize(bill_draft(wallet, "10500.00", "100.00")))
     with transaction.atomic():
-        reward_wallet = ensure_cashback_wallet(user_id=owner.pk, currency="NGN")
+        capture = settlement(held, wallet, COST, COMMISSION, FEE)
         bill, cashback = TransactionService.apply(
-            [settlement(held, wallet, COST, COMMISSION, FEE), Post(cashback_draft(reward_wallet, "100.00"))],
-            now=clock.now(),
+            [capture, *rewarded(held, owner.pk, COST + COMMISSION)], now=clock.now()
         )
     assert bill is not None
     assert cashback is not None

@@ -1,11 +1,11 @@
 """Re-proving the ledger: every rule that the database and the services hold, asked again of the stored rows.
 
 Each check is one set-based query (``entries``, ``movements``, ``wallets``, ``parked``, ``chart_rules``,
-``structure``). What only a seal could show is named in ``tests/transactions/test_verify_ledger.py``: a change of a
-fact that no other row repeats, such as a description.
+``structure``); apps above the ledger register theirs (``parts``). What only a seal could show is named in
+``tests/transactions/test_verify_ledger.py``: a change of a fact that no other row repeats, such as a description.
 """
 
 from transactions.verification.report import CurrencyTotals, Finding, Report, Totals
-from transactions.verification.runner import CHECKS, verify
+from transactions.verification.runner import every_check, verify
 
-__all__ = ["CHECKS", "CurrencyTotals", "Finding", "Report", "Totals", "verify"]
+__all__ = ["CurrencyTotals", "Finding", "Report", "Totals", "every_check", "verify"]

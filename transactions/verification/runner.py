@@ -16,12 +16,19 @@ from fintech_core import clock
 from fintech_core.money import format_amount
 from transactions.verification import chart_rules, entries, movements, parked, structure, wallets
 from transactions.verification.check import Check
+from transactions.verification.parts import parts
 from transactions.verification.report import CurrencyTotals, Finding, Report, Totals
 
 CHECKS: tuple[Check, ...] = (
     *entries.CHECKS, *movements.CHECKS, *wallets.CHECKS, *parked.CHECKS, *chart_rules.CHECKS, *structure.CHECKS,
 )  # fmt: skip
 SORT_MEMORY = "64MB"
+
+
+def every_check() -> tuple[Check, ...]:
+    """Return the ledger's checks, then those that apps above it have registered."""
+    return CHECKS + tuple(check for part in parts().values() for check in part.checks)
+
 
 Progress = Callable[[int, int, str], None]
 
@@ -53,13 +60,13 @@ def verify(*, using: str = "default", progress: Progress | None = None) -> Repor
     ``progress`` is called before each check with its number, how many there are, and its code. Raises DatabaseError
     when the database does not answer; an empty report is never the result of a check that did not run.
     """
-    checked_at, started = clock.now(), time.monotonic()
+    checks, checked_at, started = every_check(), clock.now(), time.monotonic()
     findings: list[Finding] = []
     broken: dict[str, int] = {}
     with _snapshot(using) as cursor:
-        for number, check in enumerate(CHECKS, start=1):
+        for number, check in enumerate(checks, start=1):
             if progress is not None:
-                progress(number, len(CHECKS), check.code)
+                progress(number, len(checks), check.code)
             listed, count = _run(cursor, check)
             findings += listed
             if count:
@@ -67,7 +74,7 @@ def verify(*, using: str = "default", progress: Progress | None = None) -> Repor
         totals = _totals(cursor)
         notes = _notes(cursor)
     return Report(
-        checked_at, round(time.monotonic() - started, 3), len(CHECKS), totals, tuple(findings), broken, notes
+        checked_at, round(time.monotonic() - started, 3), len(checks), totals, tuple(findings), broken, notes
     )
 
 

@@ -12,23 +12,34 @@ from django.db import models
 from fintech_core.models import AuditRecord
 from transactions.models import LedgerAccount, LedgerEntry, LimitRule, ParkedCredit, Transaction
 from transactions.verification.check import MIGRATE, Check
+from transactions.verification.parts import parts
 from wallet.models import Wallet
 
 GUARDED: tuple[type[models.Model], ...] = (
     LedgerAccount, Transaction, LedgerEntry, ParkedCredit, LimitRule, Wallet, AuditRecord,
 )  # fmt: skip
 APPEND_ONLY = (LedgerEntry, AuditRecord)
+GUARDS = (("transactions", "ledger_triggers.sql"), ("fintech_core", "audit_append_only.sql"))
 
-_TRIGGER = re.compile(r"^CREATE TRIGGER (\w+)\s.*?\sON (\w+)\s", re.MULTILINE | re.DOTALL)
+_TRIGGER = re.compile(r"^CREATE (?:CONSTRAINT )?TRIGGER (\w+)\s.*?\sON (\w+)\s", re.MULTILINE | re.DOTALL)
 _FUNCTION = re.compile(r"^CREATE FUNCTION (\w+)\(.*?\sAS \$\$(.*?)\$\$;", re.MULTILINE | re.DOTALL)
 
 
-@cache
+def guarded() -> tuple[type[models.Model], ...]:
+    """Return the tables under guard: the ledger's own, then those of the apps above it."""
+    return GUARDED + tuple(table for part in parts().values() for table in part.tables)
+
+
 def _guards() -> str:
     """Return the SQL that makes the guards, as the migrations run it."""
-    files = [("transactions", "ledger_triggers.sql"), ("fintech_core", "audit_append_only.sql")]
-    folders = [(Path(apps.get_app_config(app).path) / "migrations" / "sql", name) for app, name in files]
-    return "\n".join((folder / name).read_text(encoding="utf-8") for folder, name in folders)
+    theirs = [(app, part.guards) for app, part in parts().items() if part.guards]
+    return "\n".join(_sql_of(app, name) for app, name in [*GUARDS, *theirs])
+
+
+@cache
+def _sql_of(app: str, name: str) -> str:
+    folder = Path(apps.get_app_config(app).path) / "migrations" / "sql"
+    return (folder / name).read_text(encoding="utf-8")
 
 
 def _triggers() -> dict[str, Any]:
@@ -42,14 +53,14 @@ def _functions() -> dict[str, Any]:
 
 
 def _tables() -> dict[str, Any]:
-    return {"guarded": [model._meta.db_table for model in GUARDED]}
+    return {"guarded": [model._meta.db_table for model in guarded()]}
 
 
 def _constraints() -> dict[str, Any]:
     """Return the names of every CHECK and UNIQUE that the models declare, each with its table."""
     declared = [
         (model._meta.db_table, constraint.name)
-        for model in GUARDED
+        for model in guarded()
         for constraint in model._meta.constraints
         if isinstance(constraint, (models.CheckConstraint, models.UniqueConstraint))
     ]
@@ -60,7 +71,7 @@ def _columns() -> dict[str, Any]:
     """Return every column that is unique or a foreign key in the database: table, column, kind."""
     declared = [
         (model._meta.db_table, str(column.column), kind)
-        for model in GUARDED
+        for model in guarded()
         for column in model._meta.concrete_fields
         for kind, wanted in (
             ("f", isinstance(column, models.ForeignKey) and getattr(column, "db_constraint", True)),
