@@ -88,5 +88,23 @@ class LimitRuleRefused(DomainError):
     code, status, title = "limit_rule_refused", 422, "This limit cannot be added"
 
 
+class FeeRuleRefused(DomainError):
+    """A new fee would take effect too soon, beside another one of the same instant, or with figures that clash."""
+
+    code, status, title = "fee_rule_refused", 422, "This fee cannot be added"
+
+
+class StatementTooLong(DomainError):
+    """The period has more lines than one document carries; the facts say how many, and how many it may have."""
+
+    code, status, title = "statement_too_long", 422, "Ask for a shorter period"
+
+
+class BooksDoNotAddUp(DomainError):
+    """What the ledger would tell contradicts itself: it is told to nobody, and to the operators at once."""
+
+    code, status, title = "books_do_not_add_up", 503, "This cannot be told now"
+
+
 class ChartViolation(Exception):
     """A draft touches an account its type may not touch, or does not balance: a bug, never a client's fault."""

@@ -4,8 +4,6 @@ Amounts are in major units. The business day and month are those of ``BUSINESS_T
 minute after it is saved or later, so a process may remember the table for 30 seconds and still be exact.
 """
 
-import threading
-import time
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,8 +12,8 @@ from fintech_core import clock
 from fintech_core.money import format_amount
 from transactions.errors import KycRequired, LimitExceeded
 from transactions.models import LimitRule
+from transactions.rule_table import RuleTable
 
-REMEMBERED_S = 30.0
 ZERO = Decimal(0)
 
 
@@ -65,27 +63,7 @@ class Spent:
 NOTHING = Limits(0, "", ZERO, ZERO, ZERO, ZERO)
 
 
-class _Table:
-    """The rules in force, remembered for a short while by this process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._rules: list[LimitRule] = []
-        self._read_at = float("-inf")
-
-    def rules(self) -> list[LimitRule]:
-        with self._lock:
-            if time.monotonic() - self._read_at > REMEMBERED_S:
-                self._rules = list(LimitRule.objects.order_by("effective_from"))
-                self._read_at = time.monotonic()
-            return self._rules
-
-    def forget(self) -> None:
-        with self._lock:
-            self._read_at = float("-inf")
-
-
-_table = _Table()
+_table = RuleTable(LimitRule)
 
 
 def forget() -> None:

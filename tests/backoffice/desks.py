@@ -11,7 +11,7 @@ from django.urls import reverse
 from fintech_core.models import AuditRecord
 from notifications.models import Event
 from tests.factories import StaffFactory
-from transactions.models import LedgerEntry, LimitRule, Transaction
+from transactions.models import FeeRule, LedgerEntry, LimitRule, Transaction
 from users.models import User
 from wallet.models import Wallet
 
@@ -55,6 +55,7 @@ def books() -> tuple[Any, ...]:
         sorted(Transaction.objects.values_list("pk", "status", "amount")),
         sorted(LedgerEntry.objects.values_list("pk", "amount")),
         sorted(LimitRule.objects.values_list("pk", "daily", "effective_from")),
+        sorted(FeeRule.objects.values_list("pk", "flat", "effective_from")),
         AuditRecord.objects.count(),
         Event.objects.count(),
     )

@@ -17,6 +17,7 @@ from transactions.drafts import Authorize, Void
 from transactions.errors import KycRequired, LimitExceeded, LimitRuleRefused
 from transactions.limits import Limits, Spent
 from transactions.models import LimitRule, ParkedCredit
+from transactions.rule_table import REMEMBERED_S
 from transactions.selectors import limits_of
 from transactions.services.limit_rules import add_limit_rule
 from users.models import User
@@ -141,7 +142,7 @@ class TestRules:
         assert self.daily(instant) == 123
 
     def test_what_is_remembered_is_younger_than_the_notice_of_a_rule(self) -> None:
-        assert timedelta(seconds=limits.REMEMBERED_S) < timedelta(minutes=1)
+        assert timedelta(seconds=REMEMBERED_S) < timedelta(minutes=1)
         assert self.daily(clock.now()) == 50_000
         rule = self.add(after=timedelta(minutes=1), daily="123.00", now=clock.now())
         assert self.daily(rule.effective_from) == 50_000

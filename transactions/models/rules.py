@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from fintech_core.fields import MoneyField, UuidKey
+from transactions.enums import TransactionType
 
 
 class LimitRule(models.Model):
@@ -41,3 +42,49 @@ class LimitRule(models.Model):
 
     def __str__(self) -> str:
         return f"tier {self.tier} {self.currency}"
+
+
+class FeeRule(models.Model):
+    """What a movement of ``type`` costs its payer from a date on: ``flat`` plus ``basis_points`` of the amount.
+
+    The sum is raised to ``minimum`` and lowered to ``cap`` where there is one. Without a tier a rule holds for every
+    tier. The rule that takes effect last holds; of two of one instant, the one that names the tier. Like a limit it
+    takes effect a minute after it is saved or later.
+    """
+
+    id = UuidKey()
+    type = models.CharField(max_length=20, choices=TransactionType)
+    currency = models.CharField(max_length=3)
+    tier = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Empty: every tier")
+    flat = MoneyField()
+    basis_points = models.PositiveIntegerField(help_text="Hundredths of a percent of the amount")
+    minimum = MoneyField()
+    cap = MoneyField(null=True, blank=True, help_text="Empty: no cap")
+    note = models.CharField(max_length=200, blank=True, default="")
+    saved_at = models.DateTimeField()
+    effective_from = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["type", "currency", "tier", "effective_from"],
+                nulls_distinct=False,
+                name="fee_one_per_instant",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    effective_from__gte=F("saved_at") + models.Value("00:01:00", models.DurationField())
+                ),
+                name="fee_takes_effect_later",
+            ),
+            models.CheckConstraint(
+                condition=Q(flat__gte=0, minimum__gte=0, basis_points__lte=10_000),
+                name="fee_is_not_negative_nor_more_than_all",
+            ),
+            models.CheckConstraint(
+                condition=Q(cap__isnull=True) | Q(cap__gte=F("minimum")), name="fee_cap_is_above_its_minimum"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.currency}"

@@ -130,7 +130,10 @@ class TransactionService:
         metadata: dict[str, object] | None = None,
         reference: str = "",
     ) -> Transaction:
-        """Move money between two people's wallets of one currency. Raises SameWallet and what ``apply`` raises."""
+        """Move money between two people's wallets of one currency; the sender pays the fee of the rules on top.
+
+        Raises SameWallet and what ``apply`` raises.
+        """
         if sender.pk == recipient.pk:
             raise SameWallet("Sender and recipient are the same wallet.")
         currency = sender.currency
@@ -148,6 +151,7 @@ class TransactionService:
             description=description,
             metadata=metadata or {},
             counts=True,
+            charged=True,
         )
         return TransactionService.post(draft, now=now)
 

@@ -36,6 +36,7 @@ from transactions.errors import (
 )
 from transactions.models import Transaction
 from transactions.services.locking import LockedWallet
+from transactions.services.reshaping import with_fee
 from transactions.services.writing import Batch, EntryRow, Resolution
 from wallet.enums import WalletKind, WalletStatus
 
@@ -76,7 +77,7 @@ class Step:
         guarded = draft.guard(draft) if draft.guard is not None else draft
         if guarded is None:
             return None
-        final = self._landing(guarded)
+        final = self._landing(with_fee(guarded, self.wallets, self.now) if guarded.charged else guarded)
         if final.counts and final.from_wallet_id is not None:
             self._count(self.wallets[final.from_wallet_id], final.amount)
         self._enter(final.id, final.type, final.legs, final)
@@ -89,6 +90,8 @@ class Step:
         if draft.from_wallet_id is None:
             raise ChartViolation("a hold needs the wallet it holds money on")
         wallet = self.wallets[draft.from_wallet_id]
+        if draft.charged:
+            draft = with_fee(draft, self.wallets, self.now)
         self._may_send(wallet)
         self._has_available(wallet, draft.total)
         if draft.counts:

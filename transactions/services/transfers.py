@@ -82,9 +82,10 @@ def _tell_both(sent: Transaction, sender: User, recipient: User) -> None:
         "amount": format_amount(sent.amount, sent.currency),
         "currency": sent.currency,
     }
+    cost = {"fee": format_amount(sent.fee, sent.currency)} if sent.fee else {}
     publish_many(
         [
-            EventDraft("transfer.sent", sender.pk, {**facts, "counterparty": masked_name(recipient)}),
+            EventDraft("transfer.sent", sender.pk, {**facts, **cost, "counterparty": masked_name(recipient)}),
             EventDraft("transfer.received", recipient.pk, {**facts, "counterparty": masked_name(sender)}),
         ]
     )
