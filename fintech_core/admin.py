@@ -262,12 +262,8 @@ class IdempotencyRecordAdmin(ReadOnlyModelAdmin):
     search_fields = ("=key",)
     ordering = ("-id",)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Leave the stored answer out."""
-        return [name for name in super().get_readonly_fields(request, obj) if name != "response_body"]
-
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Leave the stored answer out of the page, too."""
+        """Leave the stored answer out, as every encrypted column."""
         return self.get_readonly_fields(request, obj)
 
 

@@ -122,7 +122,7 @@ def _replay(record: IdempotencyRecord, scope: Scope) -> Answer:
     if record.fingerprint != scope.fingerprint:
         raise KeyReused("Use a new Idempotency-Key for a new request; this one was sent with another body.")
     if record.response_status is not None:
-        return Answer(record.response_status, json.loads(record.response_body), replayed=True)
+        return Answer(record.response_status, json.loads(record.response_body or "{}"), replayed=True)
     if record.document_id is None:
         raise OutcomeUnknown
     answer = _renderers[record.document_kind](record.document_id)
@@ -197,7 +197,7 @@ def _store(scope: Scope, answer: Answer) -> None:
         document_kind=kind,
         document_id=document_id,
         response_status=answer.status if answer.is_final else None,
-        response_body=_dumps(answer.body) if answer.is_final else "",
+        response_body=_dumps(answer.body) if answer.is_final else None,
         created_at=clock.now(),
     )
 

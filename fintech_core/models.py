@@ -10,12 +10,15 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from fintech_core.fields import EncryptedTextField
+
 
 class IdempotencyRecord(models.Model):
     """One key of one user for one operation, and where its answer stands.
 
     Either ``response_status`` and ``response_body`` hold the final answer, or ``document_kind`` and ``document_id``
-    name the document whose present state is the answer.
+    name the document whose present state is the answer. The body is encrypted like the columns it repeats: the
+    answer of a bill holds the token that was bought.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -26,7 +29,7 @@ class IdempotencyRecord(models.Model):
     document_kind = models.CharField(max_length=40, blank=True, default="")
     document_id = models.UUIDField(null=True)
     response_status = models.PositiveSmallIntegerField(null=True)
-    response_body = models.TextField(blank=True, default="")
+    response_body = EncryptedTextField(null=True)
     created_at = models.DateTimeField(db_index=True)
 
     class Meta:

@@ -104,7 +104,8 @@ class Fingerprint:
             "events": "SELECT string_agg(payload::text, E'\\n') FROM notifications_event",
             "messages": "SELECT string_agg(concat(title, body, data::text), E'\\n') FROM notifications_message",
             "e-mail": "SELECT string_agg(concat(subject, body), E'\\n') FROM notifications_delivery",
-            "stored answers": "SELECT string_agg(response_body, E'\\n') FROM fintech_core_idempotencyrecord",
+            "stored answers": "SELECT string_agg(encode(response_body, 'escape'), E'\\n')"
+            " FROM fintech_core_idempotencyrecord",
             "audit": "SELECT string_agg(concat(reason, changes::text), E'\\n') FROM fintech_core_auditrecord",
         }
         return {
