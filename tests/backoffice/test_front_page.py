@@ -8,9 +8,11 @@ import time_machine
 from django.db import transaction as db
 
 from backoffice import figures
+from billers.models import BillPayment
 from fintech_core import clock
 from fintech_core.ids import least_uuid7, uuid7
 from tests.backoffice.desks import address, clerk, press
+from tests.billers import bench
 from tests.factories import UnverifiedUserFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from transactions import switches
@@ -124,21 +126,23 @@ class TestSidebar:
         freeze_wallet(wallet_id=main_wallet(frozen).pk, actor=UserFactory(is_staff=True), reason="x")
         fund(frozen, "5.00")
         open_case()
-        client = clerk("users.view_kyccase", "transactions.view_parkedcredit")
+        BillPayment.objects.filter(pk=bench.new_payment().pk).update(needs_review=True)
+        client = clerk("users.view_kyccase", "transactions.view_parkedcredit", "billers.view_billpayment")
         shown = client.get("/admin/").context["sidebar_navigation"][1]["items"]
         assert [(line["title"], line["badge"]) for line in shown] == [
             ("Identity checks", "1"),
+            ("Bills to review", "1"),
             ("Parked credits", "1"),
         ]
-        for model, line in zip((KycCase, ParkedCredit), shown, strict=True):
+        for model, line in zip((KycCase, BillPayment, ParkedCredit), shown, strict=True):
             page = client.get(line["link"])
             assert page.status_code == 200
-            assert page.context["cl"].result_count == 1 or model is ParkedCredit
+            assert page.context["cl"].result_count == 1 or model in {BillPayment, ParkedCredit}
 
     def test_a_count_is_no_way_around_a_permission(self) -> None:
         open_case()
         lines = clerk("wallet.view_wallet").get("/admin/").context["sidebar_navigation"][1]["items"]
-        assert [line.get("badge") for line in lines] == [None, None]
+        assert [line.get("badge") for line in lines] == [None, None, None]
 
     def test_a_queue_is_not_the_list_it_is_a_part_of(self) -> None:
         client = clerk("users.view_kyccase")
