@@ -50,3 +50,34 @@ class BillDeclined(DomainError):
     """The bill was not paid and nothing was debited; ``payment_id`` names the payment."""
 
     code, status, title = "bill_declined", 422, "The bill was not paid"
+
+
+class ReviewNotOpen(DomainError):
+    """The payment does not wait for a person, or waits for more than a look."""
+
+    code, status, title = "review_not_open", 409, "There is no review to close"
+
+
+# What a customer is told about a payment that failed. What is not listed is our own trouble with the vendor (an empty
+# float, a refused key): staff read its code, customers read that the biller is not available.
+UNAVAILABLE = BillerUnavailable.code
+FAILURES: dict[str, str] = {
+    "refused": "The biller refused this payment.",
+    "reversed": "The biller took the payment back.",
+    "amount_too_small": "The amount is below what the biller accepts.",
+    "amount_too_large": "The amount is above what the biller accepts.",
+    "invalid_request": "The biller did not accept these details.",
+    "product_unknown": "The biller does not sell this product any more.",
+    "not_attempted": "The biller never received the payment.",
+    UNAVAILABLE: "The biller is not available at the moment. Try again later.",
+}
+
+
+def public_failure(code: str) -> str:
+    """Return the code that a customer reads for a failure."""
+    return code if code in FAILURES else UNAVAILABLE
+
+
+def failure_detail(code: str) -> str:
+    """Return the sentence that a customer reads for a failure's code."""
+    return FAILURES[public_failure(code)]

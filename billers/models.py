@@ -215,6 +215,9 @@ class BillAttempt(models.Model):
     evidence = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the vendor first spoke about this order"
+    )
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

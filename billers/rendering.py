@@ -6,7 +6,7 @@ from uuid import UUID
 
 from billers import ladders
 from billers.enums import BillStatus
-from billers.errors import BillDeclined
+from billers.errors import BillDeclined, failure_detail, public_failure
 from billers.models import BillPayment
 from cashback import selectors as cashback
 from cashback.enums import RewardStatus
@@ -17,21 +17,6 @@ from fintech_core.serializers import amount_text, instant
 
 SOURCE_KIND = "bill_payment"
 POLL_AFTER = timedelta(seconds=2)
-FAILURES: dict[str, str] = {
-    "refused": "The biller refused this payment.",
-    "reversed": "The biller took the payment back.",
-    "amount_too_small": "The amount is below what the biller accepts.",
-    "amount_too_large": "The amount is above what the biller accepts.",
-    "invalid_request": "The biller did not accept these details.",
-    "product_unknown": "The biller does not sell this product any more.",
-    "not_attempted": "The biller never received the payment.",
-}
-OTHER_FAILURE = "The biller is not available at the moment. Try again later."
-
-
-def failure_detail(code: str) -> str:
-    """Return the sentence a customer reads for a failure's code."""
-    return FAILURES.get(code, OTHER_FAILURE)
 
 
 def render(payment: BillPayment) -> dict[str, Any]:
@@ -90,7 +75,7 @@ def _next_poll(payment: BillPayment) -> Any:
 def _failure(payment: BillPayment) -> dict[str, str] | None:
     if payment.status != BillStatus.FAILED:
         return None
-    return {"code": payment.failure_code, "detail": failure_detail(payment.failure_code)}
+    return {"code": public_failure(payment.failure_code), "detail": failure_detail(payment.failure_code)}
 
 
 def _cashback(payment: BillPayment) -> dict[str, str]:

@@ -49,8 +49,14 @@ def get_product(*, biller: str, product: str) -> Product:
 
 
 def route_of(product: Product) -> ProductRoute:
-    """Return the route by which a product is bought now; raises NotFound when it has none."""
-    routes = sorted(product.routes.all(), key=lambda route: route.priority)
+    """Return the route by which a product is bought now; raises NotFound when it has none.
+
+    A vendor that settings do not name, or that is paid in another currency, is none.
+    """
+    open_routes = [
+        route for route in product.routes.all() if registry.sells_in(route.vendor, product.currency)
+    ]
+    routes = sorted(open_routes, key=lambda route: route.priority)
     if not routes:
         raise NotFound("This product cannot be bought at the moment.")
     return routes[0]

@@ -77,9 +77,10 @@ class PurchaseResult:
 
 
 class BillProvider(Protocol):
-    """One vendor of bills."""
+    """One vendor of bills, which is paid in ``currency``."""
 
     name: str
+    currency: str
 
     def validate(self, question: CustomerQuestion, *, deadline_s: float) -> Customer:
         """Return who the customer is; ``declined`` with ``customer_not_found`` when there is none."""
@@ -94,7 +95,11 @@ class BillProvider(Protocol):
         """Place an order, once."""
 
     def query(self, reference: str) -> PurchaseResult | None:
-        """Ask how an order stands; None when the vendor knows no such reference (yet)."""
+        """Ask how an order stands; None when the vendor knows no such reference (yet).
+
+        Here ``not_sent`` is the vendor's own word that it did not carry the order out. A question that did not
+        reach the vendor is ``unknown``: it says nothing about the order.
+        """
 
     def redact(self, body: Any) -> Any:
         """Return a body of this wire without tokens and without what identifies a person."""

@@ -19,6 +19,11 @@ def provider(vendor: str) -> BillProvider:
     return _make(settings.VENDORS["biller"][vendor])
 
 
+def sells_in(vendor: str, currency: str) -> bool:
+    """Say whether settings name this vendor and it is paid in this currency."""
+    return vendor in settings.VENDORS["biller"] and provider(vendor).currency == currency
+
+
 def vendors() -> list[str]:
     """Return the names of all configured vendors."""
     return list(settings.VENDORS["biller"])

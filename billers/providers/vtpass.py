@@ -31,6 +31,7 @@ class VTpass:
     """Speaks to VTpass with the keys of the settings."""
 
     name = "vtpass"
+    currency = "NGN"
 
     def validate(self, question: CustomerQuestion, *, deadline_s: float) -> Customer:
         """Ask who is behind a meter or smart card; raises ProviderError."""
@@ -59,14 +60,18 @@ class VTpass:
         """Place an order under its reference; raises ProviderError."""
         body = _order(request)
         answer = self._send("pay", body, settings.VENDOR_READ_TIMEOUT_S)
-        return _read_order(answer, request.reference, codes.AFTER_PAY)
+        return _read_order(answer, request.reference, codes.AFTER_PAY, must_name_it=False)
 
     def query(self, reference: str) -> PurchaseResult | None:
         """Ask how an order stands; None when VTpass does not know the reference (015). Raises ProviderError."""
-        answer = self._send("requery", {"request_id": reference}, settings.VENDOR_READ_TIMEOUT_S)
+        try:
+            answer = self._send("requery", {"request_id": reference}, settings.VENDOR_READ_TIMEOUT_S)
+        except ProviderError as error:
+            # That the question was not sent says nothing about the order that it asks about.
+            raise outcomes.unknown(error.code, error.detail, alarm=error.alarm) from error
         if _code(answer) == codes.NOT_FOUND:
             return None
-        return _read_order(answer, reference, codes.AFTER_REQUERY)
+        return _read_order(answer, reference, codes.AFTER_REQUERY, must_name_it=True)
 
     def redact(self, body: Any) -> Any:
         """Return a body of this wire without tokens and without what identifies a person."""
@@ -106,22 +111,30 @@ def _order(request: PurchaseRequest) -> dict[str, str]:
     if request.category == "airtime":
         return {**body, "phone": request.customer_id}
     body["billersCode"] = request.customer_id
+    renews = request.subscription == "renew" and request.service_id in _WITH_SUBSCRIPTION
     if request.service_id in _WITH_SUBSCRIPTION:
         body["subscription_type"] = request.subscription or "change"
-    if request.subscription != "renew" and request.variation_code:
+    if request.variation_code and not renews:
         body["variation_code"] = request.variation_code
     return body
 
 
-def _read_order(answer: dict[str, Any], reference: str, table: Mapping[str, codes.Meaning]) -> PurchaseResult:
-    """Read how our order stands; raises ProviderError for everything but succeeded, pending and reversed."""
+def _read_order(
+    answer: dict[str, Any], reference: str, table: Mapping[str, codes.Meaning], *, must_name_it: bool
+) -> PurchaseResult:
+    """Read how our order stands; raises ProviderError for everything but succeeded, pending and reversed.
+
+    An answer that shows an order, and every answer where ``must_name_it``, counts only under our reference. A
+    refusal of the very request that it answers shows none and may leave the reference out.
+    """
     code = _code(answer)
     order = _order_of(answer)
     inner = order.get("status") if order is not None else None
     meaning = codes.meaning_of(code, None if inner is None else str(inner), table)
     evidence = _evidence(answer, order or {}, code)
     told = answer.get("requestId")
-    if told != reference and (told is not None or meaning.outcome in {Outcome.SUCCEEDED, Outcome.REVERSED}):
+    is_bare = told is None and order is None and not must_name_it
+    if told != reference and (not is_bare or meaning.outcome is Outcome.REVERSED):
         raise _error(codes.Meaning(Outcome.UNKNOWN, "wrong_reference", alarm=True), code, evidence)
     if meaning.outcome not in {Outcome.SUCCEEDED, Outcome.PENDING, Outcome.REVERSED}:
         raise _error(meaning, code, evidence)
@@ -155,7 +168,7 @@ def _evidence(answer: Mapping[str, Any], order: Mapping[str, Any], code: str) ->
     """Keep what staff need to argue with the vendor: no token, no number of a person."""
     kept = {
         "code": code,
-        "description": answer.get("response_description"),
+        "description": reading.mask_numbers(answer.get("response_description")),
         "status": order.get("status"),
         "vendor_id": order.get("transactionId"),
         "amount": order.get("amount"),

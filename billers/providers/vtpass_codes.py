@@ -88,6 +88,10 @@ INNER: Final[Mapping[str, Meaning]] = {
 }
 
 
+# What these conclude releases the customer's money, so nothing else in the answer may speak against them.
+_GIVES_BACK: Final = frozenset({Outcome.DECLINED, Outcome.NOT_SENT, Outcome.REVERSED})
+
+
 def meaning_of(code: str, inner: str | None, table: Mapping[str, Meaning]) -> Meaning:
     """Return what an answer means; unlisted words and answers that contradict themselves are unknown.
 
@@ -100,6 +104,6 @@ def meaning_of(code: str, inner: str | None, table: Mapping[str, Meaning]) -> Me
     meaning = table.get(code)
     if meaning is None:
         return Meaning(_U, "unlisted_code", alarm=True)
-    if inner == "delivered" and meaning.outcome in {Outcome.DECLINED, Outcome.NOT_SENT}:
+    if meaning.outcome in _GIVES_BACK and inner is not None and inner not in {"failed", "reversed"}:
         return Meaning(_U, "contradiction", alarm=True)
     return meaning

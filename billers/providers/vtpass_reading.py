@@ -16,7 +16,11 @@ from fintech_core import outcomes
 KOBO: Final = Decimal("0.01")
 MAX_NAIRA: Final = Decimal(10**12)
 _NAIRA = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?")
-_LABELLED = re.compile(r"(?:token|pin)\s*:\s*([0-9][0-9 \-]*)", re.IGNORECASE)
+# Groups of four or five digits belong to the token; what else follows it, for example its units, does not.
+_LABELLED = re.compile(
+    r"(?:token|pin)\s*:\s*([0-9]{4,}(?:[ \-][0-9]{4,5})*)(?![0-9A-Za-z]|\.[0-9])", re.IGNORECASE
+)
+_LONG_NUMBER = re.compile(r"[0-9](?:[ \-]?[0-9]){5,}")
 _TOKEN = re.compile(r"[0-9]{8,60}")
 _PLAIN = re.compile(r"[^\w .,;:'()/&+@-]+")
 _TOKEN_FIELDS: Final = ("token", "mainToken", "Token")
@@ -58,6 +62,11 @@ def read_text(value: object, limit: int = 120) -> str:
         return ""
     text = _PLAIN.sub(" ", str(value)[:1000]).strip()
     return "" if text in _NOTHING else text[:limit].strip()
+
+
+def mask_numbers(value: object) -> str:
+    """Read a foreign sentence with every long number in it masked: it may be a token or somebody's number."""
+    return _LONG_NUMBER.sub("*", read_text(value))
 
 
 def read_token(body: Mapping[str, Any]) -> str | None:

@@ -4,10 +4,12 @@ from billers.services.hints import process_vendor_hint
 from billers.services.payments import Order, pay_bill
 from billers.services.processing import check_now, process_payment, sweep
 from billers.services.quotes import validate_customer
+from billers.services.reviews import close_review
 
 __all__ = [
     "Order",
     "check_now",
+    "close_review",
     "pay_bill",
     "process_payment",
     "process_vendor_hint",

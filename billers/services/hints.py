@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from billers.enums import BillStatus
+from billers.enums import AttemptState, BillStatus
 from billers.models import BillAttempt
-from billers.services import processing, settlement
+from billers.services import processing, reviews, settlement
 from fintech_core import clock
 from fintech_core.outcomes import Outcome
 from payments.services import inbox
@@ -31,9 +31,11 @@ def _follow(hint: Hint) -> Finding:
     if attempt is None:
         return Finding.NOT_KNOWN_YET
     is_latest = not attempt.payment.attempts.filter(number__gt=attempt.number).exists()
-    if attempt.payment.status == BillStatus.PROCESSING and is_latest:
+    # An open order is asked about by whoever claims its payment. An order that is closed is asked about here: a
+    # claim would send it again, or ask about its successor.
+    if attempt.payment.status == BillStatus.PROCESSING and is_latest and attempt.state == AttemptState.SENT:
         with transaction.atomic():
-            processing.make_due(settlement.lock(attempt.payment_id), now=clock.now())
+            processing.make_due(reviews.lock(attempt.payment_id), now=clock.now())
         return Finding.DONE
     reading = processing.ask(attempt)
     if reading.outcome == Outcome.UNKNOWN:

@@ -59,10 +59,6 @@ def pay_bill(*, user: User, order: Order, now: datetime) -> BillPayment:
     vendor = selectors.route_of(product).vendor
     wallet = get_main_wallet(user_id=user.pk, currency=order.currency)
     _refuse_duplicate(user, product, order, now)
-    if not circuit.allows(vendor):
-        raise BillerUnavailable(
-            "This biller is not available. Nothing was debited.", retry_after_s=RETRY_AFTER_S
-        )
     payment = _write(user, product, order, quote, vendor, now)
     hold = drafts.hold_draft(
         payment, wallet_id=wallet.pk, description=f"{product.biller.name}, {product.name}"
@@ -70,6 +66,11 @@ def pay_bill(*, user: User, order: Order, now: datetime) -> BillPayment:
     TransactionService.authorize(hold, now=now)
     # Once more under the wallet's lock: a twin that was not committed a moment ago shows now.
     _refuse_duplicate(user, product, order, now, besides=payment.pk)
+    # Last: an open circuit lets one order in 30 s through, and one that is refused anyway must not use that up.
+    if not circuit.allows(vendor):
+        raise BillerUnavailable(
+            "This biller is not available. Nothing was debited.", retry_after_s=RETRY_AFTER_S
+        )
     transaction.on_commit(partial(crashpoints.reach, "billers.after_t1"))
     jobs.enqueue("billers.send", str(payment.pk))
     return payment

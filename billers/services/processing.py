@@ -25,8 +25,8 @@ from billers.enums import AttemptState, BillStatus
 from billers.models import BillAttempt, BillPayment
 from billers.providers import registry
 from billers.providers.base import PurchaseRequest
-from billers.services import settlement
-from billers.services.settlement import Reading
+from billers.services import reviews, settlement
+from billers.services.readings import NEW_REFERENCE, Reading
 from fintech_core import attempts, audit, clock, crashpoints, jobs
 from fintech_core.outcomes import ProviderError
 from users.models import User
@@ -60,10 +60,23 @@ def sweep(*, now: datetime) -> int:
 
 def process_payment(*, payment_id: UUID) -> None:
     """Send or ask about one payment and settle what is said; does nothing while it is not due or claimed."""
-    claim = _claim(payment_id)
+    claim = claim_payment(payment_id)
     if claim is None:
+        _ask_about_leftovers(payment_id)
         return
     crashpoints.reach("billers.after_claim")
+    carry_out(claim)
+
+
+def carry_out(claim: Claim) -> None:
+    """Do what a claim allows, with no transaction open, and settle what is said.
+
+    A worker that slept past its lease sends nothing: the next one may have found that the order never left, and
+    sent it, or given the money back.
+    """
+    if claim.sends and claim.payment.lease_until is not None and clock.now() >= claim.payment.lease_until:
+        log.warning("bill_lease_ran_out", payment_id=str(claim.payment.pk))
+        return
     # Here, in a transaction of its own: opening a wallet inside T2 could wait for somebody else's T2.
     ensure_cashback_wallet(user_id=claim.payment.user_id, currency=claim.payment.currency)
     reading = _send(claim) if claim.sends else ask(claim.attempt)
@@ -77,12 +90,12 @@ def process_payment(*, payment_id: UUID) -> None:
 
 
 @transaction.atomic
-def _claim(payment_id: UUID) -> Claim | None:
+def claim_payment(payment_id: UUID) -> Claim | None:
     """Lease a due payment, count the claim and decide what is to be done; committed before anybody is called."""
     open_payments = BillPayment.objects.filter(status=BillStatus.PROCESSING).select_related("product__biller")
     for payment in attempts.claim(open_payments, pk=payment_id, lease=LEASE):
         if payment.unfinished >= MAX_UNFINISHED:
-            settlement.to_review(payment, "Every worker that took this payment ended without an outcome.")
+            reviews.to_review(payment, "Every worker that took this payment ended without an outcome.")
             return None
         BillPayment.objects.filter(pk=payment.pk).update(unfinished=F("unfinished") + 1)
         attempt = payment.attempts.order_by("-number")[0]
@@ -99,10 +112,7 @@ def _ready_to_send(payment: BillPayment, attempt: BillAttempt) -> BillAttempt:
     """
     now = clock.now()
     vendor = registry.provider(attempt.vendor)
-    if (
-        vendor.reference_expired(attempt.vendor_reference, now)
-        or attempt.outcome_code in settlement.NEW_REFERENCE
-    ):
+    if vendor.reference_expired(attempt.vendor_reference, now) or attempt.outcome_code in NEW_REFERENCE:
         BillAttempt.objects.filter(pk=attempt.pk).update(state=AttemptState.NOT_SENT, finished_at=now)
         attempt = BillAttempt.objects.create(
             payment=payment,
@@ -158,17 +168,38 @@ def _told(attempt: BillAttempt, error: ProviderError) -> Reading:
     return Reading.failed(error)
 
 
+def _ask_about_leftovers(payment_id: UUID) -> None:
+    """Ask about orders that are still open although their payment is final; what they did is booked or closed."""
+    left = BillAttempt.objects.filter(payment_id=payment_id, state=AttemptState.SENT)
+    for attempt in left.exclude(payment__status=BillStatus.PROCESSING):
+        settlement.settle(attempt_id=attempt.pk, lease_number=None, reading=ask(attempt), now=clock.now())
+
+
 @transaction.atomic
 def check_now(*, payment_id: UUID, actor: User, reason: str) -> None:
-    """Have a payment asked about at once because staff want to know; one that waits for review goes on."""
-    payment = settlement.lock(payment_id)
-    make_due(payment, now=clock.now())
+    """Have a payment asked about at once because staff want to know; one that waits for review goes on.
+
+    Of a final payment only orders that are still open are asked about. Raises NotFound.
+    """
+    payment = reviews.lock(payment_id)
+    if payment.status == BillStatus.PROCESSING:
+        make_due(payment, now=clock.now())
+    else:
+        jobs.enqueue("billers.check", str(payment.pk))
     audit.record(actor=actor, action="bill_payment.check_now", target=payment, reason=reason)
 
 
 def make_due(payment: BillPayment, *, now: datetime) -> None:
-    """Make a locked, open payment due and ring for it after commit."""
+    """Make a locked, open payment due and ring for it after commit.
+
+    An order that waits to be sent again keeps its time: there is nothing to ask yet, and the vendor may want the
+    pause.
+    """
     audit.require_transaction("billers.make_due")
-    open_payment = BillPayment.objects.filter(pk=payment.pk, status=BillStatus.PROCESSING)
-    if open_payment.update(next_check_at=now, needs_review=False, unfinished=0):
-        jobs.enqueue("billers.check", str(payment.pk))
+    newest = payment.attempts.order_by("-number")[0]
+    if newest.state == AttemptState.NOT_SENT and payment.next_check_at is not None:
+        return
+    BillPayment.objects.filter(pk=payment.pk, status=BillStatus.PROCESSING).update(
+        next_check_at=now, needs_review=False, review_reason="", unfinished=0
+    )
+    jobs.enqueue("billers.check", str(payment.pk))

@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 QUOTE_LIVES = timedelta(minutes=15)
 RETRY_AFTER_S = 30.0
+UNKNOWN_NUMBER = "The biller does not know this customer number."
+REFUSALS = {"cannot_vend": "The biller does not sell to this customer at the moment."}
 
 
 def validate_customer(
@@ -70,7 +72,8 @@ def validate_customer(
 def _ask(product: Product, customer_id: str) -> Customer:
     """Ask the vendor of the product who this is; raises CustomerNotFound, BillerUnavailable."""
     route = selectors.route_of(product)
-    if circuit.status(route.vendor) == "down":
+    # A question moves no money, so it may well be the probe that closes an open circuit.
+    if not circuit.allows(route.vendor):
         raise BillerUnavailable(retry_after_s=RETRY_AFTER_S)
     question = CustomerQuestion(
         route.service_id, route.variation_code, customer_id, category=product.biller.category
@@ -79,7 +82,7 @@ def _ask(product: Product, customer_id: str) -> Customer:
         return registry.provider(route.vendor).validate(question, deadline_s=settings.WEB_WAIT_LIMIT_S)
     except ProviderError as error:
         if error.outcome == Outcome.DECLINED:
-            raise CustomerNotFound("The biller does not know this customer number.") from error
+            raise CustomerNotFound(REFUSALS.get(error.code, UNKNOWN_NUMBER)) from error
         report = log.error if error.alarm else log.warning
         report("customer_not_validated", vendor=route.vendor, outcome=str(error.outcome), fault=error.code)
         raise BillerUnavailable(retry_after_s=RETRY_AFTER_S) from error

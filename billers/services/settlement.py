@@ -11,9 +11,8 @@ nothing has happened, and the next worker asks again.
 * everything else: due again by the ladder, and after a day a person looks. The money stays held.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, Self
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,12 +20,13 @@ from django.db import transaction
 
 from billers import drafts, ladders
 from billers.enums import BILL_SOURCES, AttemptState, BillStatus
+from billers.errors import public_failure
 from billers.models import BillAttempt, BillPayment
-from billers.providers.base import PurchaseResult
+from billers.services.readings import NEVER_ARRIVED, RETRIES, Reading, believed
+from billers.services.reviews import lock, to_review
 from cashback import services as cashback
 from fintech_core import audit, crashpoints, jobs, money, state
-from fintech_core.exceptions import NotFound
-from fintech_core.outcomes import Outcome, ProviderError
+from fintech_core.outcomes import Outcome
 from notifications.services import publish
 from transactions.drafts import Operation, Post, Source, Void
 from transactions.services import TransactionService
@@ -34,80 +34,21 @@ from wallet.selectors import get_main_wallet
 
 log = structlog.get_logger(__name__)
 
-NEVER_ARRIVED: Final = "not_attempted"
-# The vendor wants another reference before it looks at the order again.
-NEW_REFERENCE: Final = frozenset({"likely_duplicate", "reference_refused"})
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How to go on after an order that had no effect: when to send it again, and how often in all."""
-
-    after_s: int
-    sends: int = 3
-
-
-# What is not listed here cannot be helped by sending again.
-RETRIES: Final[dict[str, Retry]] = {
-    "connect_failed": Retry(after_s=5),
-    "not_processed": Retry(after_s=5),
-    "reference_refused": Retry(after_s=1),
-    "likely_duplicate": Retry(after_s=31),
-    NEVER_ARRIVED: Retry(after_s=0, sends=2),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was learnt about an attempt: the vendor's answer, or what its absence means."""
-
-    outcome: Outcome
-    code: str
-    result: PurchaseResult | None = None
-    is_not_found: bool = False
-    evidence: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, result: PurchaseResult) -> Self:
-        """Take over an answer about the order."""
-        return cls(result.outcome, result.code, result, evidence=result.evidence)
-
-    @classmethod
-    def failed(cls, error: ProviderError) -> Self:
-        """Take over what a failed call means."""
-        return cls(error.outcome, error.code, evidence=error.evidence)
-
-    @classmethod
-    def not_found(cls) -> Self:
-        """Say that the vendor does not know the reference, which alone means nothing yet."""
-        return cls(Outcome.UNKNOWN, "not_found", is_not_found=True)
-
-
-def lock(payment_id: UUID) -> BillPayment:
-    """Lock a payment, the first lock of every business step about it; raises NotFound."""
-    audit.require_transaction("billers.lock")
-    payment = (
-        BillPayment.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("product__biller")
-        .filter(pk=payment_id)
-        .first()
-    )
-    if payment is None:
-        raise NotFound
-    return payment
-
 
 @transaction.atomic
 def settle(*, attempt_id: UUID, lease_number: int | None, reading: Reading, now: datetime) -> None:
     """Write what a reading means for its payment. Safe to repeat, in any order.
 
     ``lease_number`` is the claim under which it was read, None for a reading outside any claim. A claim that was
-    superseded meanwhile changes nothing, except that what is delivered is delivered.
+    superseded meanwhile changes nothing, except that what is delivered is delivered, and what is known is known.
     """
     attempt = BillAttempt.objects.get(pk=attempt_id)
     payment = lock(attempt.payment_id)
     attempt.refresh_from_db()
-    reading = _believed(payment, reading)
+    if reading.result is not None and attempt.seen_at is None:
+        attempt.seen_at = now
+        attempt.save(update_fields=["seen_at"])
+    reading = believed(payment, reading)
     if payment.status != BillStatus.PROCESSING:
         _settle_late(payment, attempt, reading, now)
     elif reading.outcome == Outcome.SUCCEEDED:
@@ -117,19 +58,6 @@ def settle(*, attempt_id: UUID, lease_number: int | None, reading: Reading, now:
     else:
         _settle_open(payment, attempt, reading, now)
     crashpoints.reach("billers.before_t2_commit")
-
-
-def _believed(payment: BillPayment, reading: Reading) -> Reading:
-    """Return the reading, or ``unknown`` where a delivery lacks its proof: the right amount, and the token."""
-    if reading.outcome != Outcome.SUCCEEDED or reading.result is None:
-        return reading
-    if reading.result.amount != payment.amount:
-        log.error("bill_amount_differs", payment_id=str(payment.pk))
-        return Reading(Outcome.UNKNOWN, "amount_differs", evidence=reading.evidence)
-    if payment.product.delivers_token and reading.result.token is None:
-        log.warning("bill_token_missing", payment_id=str(payment.pk))
-        return Reading(Outcome.UNKNOWN, "token_missing", evidence=reading.evidence)
-    return reading
 
 
 def _settle_open(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: datetime) -> None:
@@ -174,14 +102,19 @@ def _deliver(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: 
         units=result.units,
         cost=cost,
     )
+    if payment.attempts.filter(state=AttemptState.SENT).exists():
+        to_review(payment, "Delivered under one reference while another order of it is still open.")
     publish(type="bill_payment.completed", user_id=payment.user_id, payload=_facts(payment))
 
 
 def _fail(payment: BillPayment, code: str, now: datetime) -> None:
-    """Give the money back and tell the customer."""
-    TransactionService.apply([Void(payment.transaction_id, code)], now=now)
+    """Give the money back and tell the customer; what went wrong on our side is for staff alone."""
+    reason = public_failure(code)
+    TransactionService.apply([Void(payment.transaction_id, reason)], now=now)
     _finish(payment, BillStatus.FAILED, now, failure_code=code)
-    publish(type="bill_payment.failed", user_id=payment.user_id, payload={**_facts(payment), "reason": code})
+    publish(
+        type="bill_payment.failed", user_id=payment.user_id, payload={**_facts(payment), "reason": reason}
+    )
 
 
 def _try_again(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: datetime) -> None:
@@ -211,9 +144,11 @@ def _ask_again(payment: BillPayment, attempt: BillAttempt, reading: Reading, now
 
 
 def _never_arrived(attempt: BillAttempt, now: datetime) -> bool:
-    rule = ladders.not_found_rule()
+    """Say whether "not found" may be believed: never of an order that the vendor has spoken about."""
+    if attempt.sent_at is None or attempt.seen_at is not None:
+        return False
     readings = attempt.not_found_readings + 1
-    return attempt.sent_at is not None and rule.is_met(sent_at=attempt.sent_at, now=now, readings=readings)
+    return ladders.not_found_rule().is_met(sent_at=attempt.sent_at, now=now, readings=readings)
 
 
 def _due(payment: BillPayment, at: datetime, **changes: Any) -> None:
@@ -222,28 +157,30 @@ def _due(payment: BillPayment, at: datetime, **changes: Any) -> None:
     )
 
 
-def to_review(payment: BillPayment, reason: str) -> None:
-    """Leave a locked, open payment to a person; the money stays held, since the vendor may still deliver."""
-    log.error("bill_needs_review", payment_id=str(payment.pk), reference=payment.reference)
-    BillPayment.objects.filter(pk=payment.pk, status=BillStatus.PROCESSING).update(
-        needs_review=True, review_reason=reason[:200], next_check_at=None, lease_until=None
-    )
-    audit.record(actor=None, action="bill_payment.needs_review", target=payment, reason=reason[:200])
-
-
 def _settle_late(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: datetime) -> None:
-    """Handle a reading about a final payment: what is delivered twice or too late is booked as our loss, once."""
+    """Handle a reading about a final payment: what is delivered twice or too late is booked as our loss, once.
+
+    A delivery that is not believed, and one that is taken back, move nothing: a person looks.
+    """
+    had_no_effect = reading.outcome in {Outcome.DECLINED, Outcome.REVERSED, Outcome.NOT_SENT}
     if attempt.state == AttemptState.DELIVERED:
-        if reading.outcome in {Outcome.DECLINED, Outcome.REVERSED}:
+        if had_no_effect:
             log.error("bill_reversed_after_delivery", payment_id=str(payment.pk), code=reading.code)
-            BillPayment.objects.filter(pk=payment.pk).update(
-                needs_review=True, review_reason=f"The vendor says {reading.code} after it delivered."
-            )
-        return
-    if reading.outcome != Outcome.SUCCEEDED:
-        return
-    result = reading.result
-    cost = drafts.believable_cost(result.cost if result else None, payment.amount)
+            to_review(payment, f"The vendor says {reading.code} after it delivered.")
+    elif reading.outcome == Outcome.SUCCEEDED:
+        _book_late(payment, attempt, reading, now)
+    elif reading.result is not None and reading.result.outcome == Outcome.SUCCEEDED:
+        to_review(
+            payment, f"The vendor says delivered when the payment was {payment.status}: {reading.code}."
+        )
+    elif had_no_effect and attempt.state == AttemptState.SENT:
+        is_not_sent = reading.outcome == Outcome.NOT_SENT
+        _close(attempt, AttemptState.NOT_SENT if is_not_sent else AttemptState.DECLINED, reading, now)
+
+
+def _book_late(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: datetime) -> None:
+    """Book a delivery that nobody pays for as our loss."""
+    cost = drafts.believable_cost(reading.result.cost if reading.result else None, payment.amount)
     TransactionService.post(drafts.late_delivery_draft(payment, attempt, cost=cost), now=now)
     _close(attempt, AttemptState.DELIVERED, reading, now)
     audit.record(
@@ -269,9 +206,8 @@ def _close(attempt: BillAttempt, to: AttemptState, reading: Reading, now: dateti
 def _finish(payment: BillPayment, to: BillStatus, now: datetime, **changes: Any) -> None:
     """Move a locked payment to its end; that it cannot move is a bug, and undoes the whole step."""
     ended = {"completed_at": now, "next_check_at": None, "lease_until": None, "unfinished": 0}
-    if not state.move(
-        BillPayment, payment.pk, to=to, sources=BILL_SOURCES, needs_review=False, **ended, **changes
-    ):
+    review = {"needs_review": False, "review_reason": ""}
+    if not state.move(BillPayment, payment.pk, to=to, sources=BILL_SOURCES, **ended, **review, **changes):
         raise state.IllegalTransition(f"{payment.reference} cannot become {to}")
 
 
