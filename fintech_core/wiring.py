@@ -57,6 +57,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep identity checks": every(15, "users.sweep_kyc"),
     "forget ended sessions": every(86_400, "users.forget_ended_sessions"),
     "release parked credits": every(300, "transactions.sweep_parked_credits"),
+    "take balance snapshots": every(60, "transactions.take_balance_snapshots"),
     "clean up idempotency records": every(86_400, "fintech_core.cleanup_idempotency_records"),
 }
 

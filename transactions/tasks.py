@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from fintech_core.jobs import run_record
-from transactions.services import releasing
+from transactions.services import releasing, snapshots
 
 
 @shared_task(name="transactions.release_parked_credits")
@@ -19,3 +19,10 @@ def sweep_parked_credits() -> None:
     """Land whatever parked credit can land by now."""
     with run_record("transactions.sweep_parked_credits") as detail:
         detail["released"] = releasing.sweep()
+
+
+@shared_task(name="transactions.take_balance_snapshots")
+def take_balance_snapshots() -> None:
+    """Write down what each account has, behind the watermark; a transaction left open fails the run, and says so."""
+    with run_record("transactions.take_balance_snapshots") as detail:
+        detail["taken"] = snapshots.take_snapshots()

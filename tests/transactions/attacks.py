@@ -97,7 +97,7 @@ class Attacker:
     @contextmanager
     def session(self) -> Iterator[psycopg.Connection[Any]]:
         """Open a session in the story's database."""
-        with psycopg.connect(_conninfo(self.role), autocommit=True) as connection:
+        with psycopg.connect(conninfo(self.role), autocommit=True) as connection:
             yield connection
 
     def values(self) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class Attacker:
 def contents() -> dict[str, str]:
     """Return a digest of every row of every guarded table, as committed."""
     digest = sql.SQL("SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {} t")
-    with psycopg.connect(_conninfo("owner"), autocommit=True) as connection:
+    with psycopg.connect(conninfo("owner"), autocommit=True) as connection:
         rows = {name: connection.execute(digest.format(sql.Identifier(name))).fetchone() for name in TABLES}
     return {name: row[0] if row else "" for name, row in rows.items()}
 
@@ -145,7 +145,7 @@ def wait_for_a_waiter(watcher: psycopg.Connection[Any]) -> None:
     raise AssertionError("nobody waits")
 
 
-def _conninfo(role: str) -> str:
+def conninfo(role: str) -> str:
     """Lead to the story's database as ``default`` (the application), ``owner`` or ``superuser``."""
     given = connections["owner" if role == "superuser" else role].settings_dict
     if role == "superuser" and settings.EMBEDDED:

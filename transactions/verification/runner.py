@@ -14,13 +14,14 @@ from django.db.backends.utils import CursorWrapper
 
 from fintech_core import clock
 from fintech_core.money import format_amount
-from transactions.verification import chart_rules, entries, movements, parked, structure, wallets
+from transactions.verification import chart_rules, entries, movements, parked, snapshots, structure, wallets
 from transactions.verification.check import Check
 from transactions.verification.parts import parts
 from transactions.verification.report import CurrencyTotals, Finding, Report, Totals
 
 CHECKS: tuple[Check, ...] = (
-    *entries.CHECKS, *movements.CHECKS, *wallets.CHECKS, *parked.CHECKS, *chart_rules.CHECKS, *structure.CHECKS,
+    *entries.CHECKS, *movements.CHECKS, *wallets.CHECKS, *parked.CHECKS, *snapshots.CHECKS,
+    *chart_rules.CHECKS, *structure.CHECKS,
 )  # fmt: skip
 SORT_MEMORY = "64MB"
 

@@ -10,16 +10,27 @@ from django.conf import settings
 from django.db import models
 
 from fintech_core.models import AuditRecord
-from transactions.models import LedgerAccount, LedgerEntry, LimitRule, ParkedCredit, Transaction
+from transactions.models import (
+    BalanceSnapshot,
+    LedgerAccount,
+    LedgerEntry,
+    LimitRule,
+    ParkedCredit,
+    Transaction,
+)
 from transactions.verification.check import MIGRATE, Check
 from transactions.verification.parts import parts
 from wallet.models import Wallet
 
 GUARDED: tuple[type[models.Model], ...] = (
-    LedgerAccount, Transaction, LedgerEntry, ParkedCredit, LimitRule, Wallet, AuditRecord,
+    LedgerAccount, Transaction, LedgerEntry, ParkedCredit, LimitRule, Wallet, AuditRecord, BalanceSnapshot,
 )  # fmt: skip
-APPEND_ONLY = (LedgerEntry, AuditRecord)
-GUARDS = (("transactions", "ledger_triggers.sql"), ("fintech_core", "audit_append_only.sql"))
+APPEND_ONLY = (LedgerEntry, AuditRecord, BalanceSnapshot)
+GUARDS = (
+    ("transactions", "ledger_triggers.sql"),
+    ("transactions", "snapshot_triggers.sql"),
+    ("fintech_core", "audit_append_only.sql"),
+)
 
 _TRIGGER = re.compile(r"^CREATE (?:CONSTRAINT )?TRIGGER (\w+)\s.*?\sON (\w+)\s", re.MULTILINE | re.DOTALL)
 _FUNCTION = re.compile(r"^CREATE FUNCTION (\w+)\(.*?\sAS \$\$(.*?)\$\$;", re.MULTILINE | re.DOTALL)

@@ -1,0 +1,132 @@
+"""``manage.py trial_balance``: every account's balance, debits against credits. Exit 3 where they differ."""
+
+import csv
+import json
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from fintech_core import clock
+from fintech_core.money import format_amount
+from fintech_core.serializers import instant
+from fintech_core.watermark import WatermarkStalled
+from transactions.balances import AccountBalance, TrialBalance, trial_balance
+from transactions.statements.as_csv import harmless
+
+OFF: Final = 3
+COLUMNS: Final = ("account", "name", "type", "currency", "debit", "credit")
+
+
+def moment(text: str) -> datetime:
+    """Read a date (to its end in business time) or an instant; without an offset it is business time."""
+    try:
+        if len(text) == len("2026-01-31"):
+            return clock.start_of_day(date.fromisoformat(text) + timedelta(days=1)) - timedelta.resolution
+        at = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise ArgumentTypeError(
+            "give a date as 2026-01-31 or an instant as 2026-01-31T18:00:00+01:00"
+        ) from error
+    return at if at.tzinfo else at.replace(tzinfo=clock.business_zone())
+
+
+class Command(BaseCommand):
+    """Adds up the books as they stand, or as they stood at the end of a day or at an instant."""
+
+    help = "Print the trial balance: every account, debits and credits by currency (exit 3 when they differ)."
+    requires_system_checks = ()  # it must run when something else is broken
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare of when, of what, and how to print it."""
+        parser.add_argument(
+            "--as-of", type=moment, metavar="DATE|INSTANT", help="recorded by then; a date to its end"
+        )
+        parser.add_argument("--currency", type=str.upper, help="one currency alone")
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="as one JSON object")
+        form.add_argument("--csv", action="store_true", help="as CSV, safe to open in a spreadsheet")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print it; raises CommandError when it cannot be asked, exits 3 when a currency is off."""
+        currency = options["currency"]
+        if currency is not None and currency not in settings.CURRENCIES:
+            raise CommandError(f"{currency} is not in use here: {', '.join(settings.CURRENCIES)}.")
+        try:
+            found = trial_balance(as_of=options["as_of"], currency=currency)
+        except WatermarkStalled as stalled:
+            raise CommandError(f"What was recorded by then is not complete yet: {stalled}.") from stalled
+        if options["json"]:
+            self.stdout.write(json.dumps(_as_dict(found), indent=2))
+        elif options["csv"]:
+            self._print_csv(found)
+        else:
+            self._print_table(found)
+        if not found.balanced:
+            sys.exit(OFF)
+
+    def _print_csv(self, found: TrialBalance) -> None:
+        writer = csv.writer(self.stdout, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+        writer.writerow(COLUMNS)
+        for row in found.accounts:
+            writer.writerow([harmless(cell) for cell in _cells(row)])
+
+    def _print_table(self, found: TrialBalance) -> None:
+        self.stdout.write(f"Trial balance as of {instant(found.as_of)}")
+        for total in found.sums:
+            rows = [_cells(row) for row in found.accounts if row.currency == total.currency and row.balance]
+            sums = (_text(total.debits, total.currency), _text(total.credits, total.currency))
+            lines = [COLUMNS, *rows, ("total", "", "", total.currency, *sums)]
+            widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+            self.stdout.write("")
+            for line in lines:
+                left = "  ".join(cell.ljust(width) for cell, width in zip(line[:4], widths[:4], strict=True))
+                right = "  ".join(cell.rjust(width) for cell, width in zip(line[4:], widths[4:], strict=True))
+                self.stdout.write(f"{left}  {right}")
+            if not total.balanced:
+                off = _text(total.debits - total.credits, total.currency)
+                self.stdout.write(f"{total.currency} is off by {off}: run manage.py verify_ledger")
+
+
+def _cells(row: AccountBalance) -> tuple[str, ...]:
+    debit, credit = (_text(side, row.currency) if side else "" for side in (row.debit, row.credit))
+    return row.code, row.name, row.type, row.currency, debit, credit
+
+
+def _text(amount: Any, currency: str) -> str:
+    """Return the amount with its currency's decimals, or as it stands where a broken row does not fit them."""
+    try:
+        return format_amount(amount, currency)
+    except (KeyError, ValueError):
+        return f"{amount:f}"
+
+
+def _as_dict(found: TrialBalance) -> dict[str, Any]:
+    return {
+        "as_of": instant(found.as_of),
+        "balanced": found.balanced,
+        "accounts": [
+            {
+                "account": row.code,
+                "name": row.name,
+                "type": row.type,
+                "currency": row.currency,
+                "balance": _text(row.balance, row.currency),
+                "debit": _text(row.debit, row.currency),
+                "credit": _text(row.credit, row.currency),
+            }
+            for row in found.accounts
+        ],
+        "sums": [
+            {
+                "currency": row.currency,
+                "debits": _text(row.debits, row.currency),
+                "credits": _text(row.credits, row.currency),
+                "balanced": row.balanced,
+            }
+            for row in found.sums
+        ],
+    }
