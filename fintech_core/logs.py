@@ -90,6 +90,7 @@ def configuration(*, level: str, as_json: bool) -> dict[str, Any]:
             "django.server": {"handlers": ["stream"], "propagate": False},
             "httpx2": {"level": "WARNING"},
             "httpcore2": {"level": "WARNING"},
+            "fontTools": {"level": "WARNING"},
             "celery": {"level": "INFO" if level == "DEBUG" else level},
             "django.request": {"level": "ERROR"},
         },

@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from fintech_core import money
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -134,6 +135,26 @@ class InstantField(serializers.DateTimeField):
         if not isinstance(value, str) or _INSTANT.fullmatch(value) is None:
             self.fail("invalid")
         return super().to_internal_value(value)
+
+
+@extend_schema_field(OpenApiTypes.DATE)
+class DayField(serializers.Field[date, Any, str, Any]):
+    """A business date as ``YYYY-MM-DD``."""
+
+    default_error_messages = {"invalid": "Send a date as YYYY-MM-DD."}
+
+    def to_internal_value(self, data: Any) -> date:
+        """Read a date; raises ValidationError on every other spelling."""
+        if not isinstance(data, str) or _DAY.fullmatch(data) is None:
+            self.fail("invalid")
+        try:
+            return date.fromisoformat(data)
+        except ValueError:
+            self.fail("invalid")
+
+    def to_representation(self, value: date) -> str:
+        """Write the date."""
+        return value.isoformat()
 
 
 class MoneyRequest(Request):

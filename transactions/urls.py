@@ -6,6 +6,7 @@ from transactions.views import (
     LimitsViewSet,
     PastViewSet,
     StaffTransactionViewSet,
+    StatementViewSet,
     TransactionViewSet,
     TransferViewSet,
 )
@@ -13,6 +14,7 @@ from transactions.views import (
 urlpatterns = [
     path("limits", LimitsViewSet.as_view({"get": "retrieve"})),
     path("wallet/balance/at", PastViewSet.as_view({"get": "balance"})),
+    path("wallet/statement", StatementViewSet.as_view({"get": "retrieve"})),
     path("transactions", TransactionViewSet.as_view({"get": "list"})),
     path("transactions/transfer", TransferViewSet.as_view({"post": "create"})),
     path("transactions/transfer/lookup", TransferViewSet.as_view({"post": "lookup"})),

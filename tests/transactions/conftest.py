@@ -6,6 +6,7 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.databases import Databases, worker_name
+from tests.transactions.pasts import install_clock
 from tests.transactions.story import Story, tell_story
 
 
@@ -21,3 +22,9 @@ def story(databases: Databases, django_db_blocker: DjangoDbBlocker, django_db_se
         finally:
             databases.use(worker_name())
             databases.drop(name)
+
+
+@pytest.fixture
+def other_clock(db: None) -> None:
+    """A database whose clock ``tests.transactions.pasts`` can set back."""
+    install_clock()

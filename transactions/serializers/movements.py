@@ -180,6 +180,7 @@ class WalletLineResponse(serializers.Serializer[Any]):
     counterparty = CounterpartyResponse()
     description = serializers.CharField()
     created_at = serializers.DateTimeField()
+    effective_at = serializers.DateTimeField(allow_null=True)
 
     def to_representation(self, instance: LedgerEntry) -> dict[str, Any]:
         """Write a line as its owner sees it."""
@@ -196,6 +197,7 @@ class WalletLineResponse(serializers.Serializer[Any]):
             "counterparty": {"name": counterparty_name(booked, self.context["viewer_id"])},
             "description": booked.description,
             "created_at": instant(instance.created_at),
+            "effective_at": instant(instance.effective_at),
         }
 
 

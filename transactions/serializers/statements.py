@@ -1,14 +1,26 @@
 """Shapes of the routes that tell a wallet's past."""
 
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Final
 
 from django.conf import settings
 from rest_framework import serializers
 
 from fintech_core import clock
-from fintech_core.serializers import CurrencyField, InstantField, QueryParameters
+from fintech_core.serializers import (
+    CurrencyField,
+    DayField,
+    InstantField,
+    QueryParameters,
+    amount_text,
+    instant,
+)
 from transactions.enums import BalanceClock
+from transactions.serializers.movements import WalletLineResponse
+from transactions.statements.statement import Statement
+
+MAX_DAYS: Final = 366
+EARLIEST: Final = date(2000, 1, 1)
 
 
 class BalanceAtQuery(QueryParameters):
@@ -31,3 +43,67 @@ class BalanceAtResponse(serializers.Serializer[Any]):
     balance = serializers.CharField()
     currency = serializers.CharField()
     at = serializers.DateTimeField()
+
+
+class StatementQuery(QueryParameters):
+    """Which wallet and which Lagos days, both included."""
+
+    currency = CurrencyField(default=lambda: settings.DEFAULT_CURRENCY)
+    format = serializers.ChoiceField(choices=["json", "csv", "pdf"], required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Add the field whose name is a word of Python."""
+        return {**super().get_fields(), "from": DayField(), "to": DayField()}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a period that ends before it begins, in the future, or is longer than a year."""
+        first, last = attrs["from"], attrs["to"]
+        if last > clock.business_day(clock.now()):
+            raise _refused("to", "in_the_future", "Send a day that has begun.")
+        if last < first:
+            raise _refused("to", "before_from", "The last day comes before the first.")
+        if first < EARLIEST:
+            raise _refused("from", "too_early", f"Send a day from {EARLIEST} on.")
+        if (last - first).days >= MAX_DAYS:
+            raise _refused("from", "period_too_long", f"Ask for at most {MAX_DAYS} days.")
+        return attrs
+
+
+class StatementResponse(serializers.Serializer[Any]):
+    """A statement: opening balance + lines = closing balance. A final one reads the same for ever."""
+
+    wallet_id = serializers.UUIDField()
+    currency = serializers.CharField()
+    from_on = serializers.DateField()
+    to_on = serializers.DateField()
+    is_final = serializers.BooleanField(help_text="Whether the period was over when this was drawn up")
+    until_at = serializers.DateTimeField(help_text="The recorded time up to which it reaches")
+    opening_balance = serializers.CharField()
+    money_in = serializers.CharField()
+    money_out = serializers.CharField()
+    closing_balance = serializers.CharField()
+    count = serializers.IntegerField()
+    lines = WalletLineResponse(many=True)
+
+    def to_representation(self, instance: Statement) -> dict[str, Any]:
+        """Write a statement as the wallet's owner sees it."""
+        currency = instance.wallet.currency
+        context = {"viewer_id": instance.wallet.owner_id}
+        return {
+            "wallet_id": str(instance.wallet.pk),
+            "currency": currency,
+            "from_on": instance.first.isoformat(),
+            "to_on": instance.last.isoformat(),
+            "is_final": instance.is_final,
+            "until_at": instant(instance.until),
+            "opening_balance": amount_text(instance.opening, currency),
+            "money_in": amount_text(instance.money_in, currency),
+            "money_out": amount_text(instance.money_out, currency),
+            "closing_balance": amount_text(instance.closing, currency),
+            "count": instance.count,
+            "lines": [WalletLineResponse(line, context=context).data for line in instance.lines()],
+        }
+
+
+def _refused(field: str, code: str, detail: str) -> serializers.ValidationError:
+    return serializers.ValidationError({field: [serializers.ErrorDetail(detail, code=code)]})

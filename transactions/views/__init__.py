@@ -6,12 +6,13 @@ from transactions.views.movements import (
     TransactionViewSet,
     TransferViewSet,
 )
-from transactions.views.statements import PastViewSet
+from transactions.views.statements import PastViewSet, StatementViewSet
 
 __all__ = [
     "LimitsViewSet",
     "PastViewSet",
     "StaffTransactionViewSet",
+    "StatementViewSet",
     "TransactionViewSet",
     "TransferViewSet",
 ]
