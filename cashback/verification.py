@@ -10,7 +10,7 @@ from transactions.verification.parts import Part
 
 POSTED = Check(
     "reward_is_what_was_posted",
-    "A reward is undecided, or its transaction is not the cashback that it says.",
+    "A reward is undecided, its transaction is not the cashback that it says, or it was cancelled and never reversed.",
     "reward",
     """
     SELECT r.id AS key, r.status || ' ' || r.amount || ' ' || r.currency || ', posted '
@@ -24,6 +24,8 @@ POSTED = Check(
            AND (t.status, t.type, t.amount, t.currency, t.to_user_id, t.source_kind, t.source_id)
                IS DISTINCT FROM ('completed', 'cashback', r.amount, r.currency, r.user_id, 'reward', r.id))
        OR (t.to_wallet_id IS NOT NULL AND w.kind IS DISTINCT FROM 'cashback')
+       OR (r.status = 'cancelled'
+           AND NOT EXISTS (SELECT FROM transactions_transaction m WHERE m.reverses_id = r.transaction_id))
     """,
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 EVENT_REACTIONS: dict[str, list[str]] = {
     "kyc.approved": ["transactions.release_parked_credits"],
     "wallet.unfrozen": ["transactions.release_parked_credits"],
+    "transaction.reversed": ["cashback.take_back_rewards"],
 }
 
 # Vendors by the name that the API and the documents use.
@@ -57,6 +58,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep identity checks": every(15, "users.sweep_kyc"),
     "forget ended sessions": every(86_400, "users.forget_ended_sessions"),
     "release parked credits": every(300, "transactions.sweep_parked_credits"),
+    "take back rewards": every(300, "cashback.sweep_reversed_payments"),
     "take balance snapshots": every(60, "transactions.take_balance_snapshots"),
     "clean up idempotency records": every(86_400, "fintech_core.cleanup_idempotency_records"),
 }

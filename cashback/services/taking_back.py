@@ -1,0 +1,87 @@
+"""Taking back: a payment that was reversed keeps no reward.
+
+The ledger's event rings, a sweep looks again, and the rewards themselves say what is to do. Each reward is a step of
+its own: killed before COMMIT, nothing has happened; run twice, the row's lock and its status let one of them through.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from cashback.enums import REWARD_SOURCES, RewardStatus
+from cashback.models import Campaign, Reward
+from fintech_core import state
+from transactions.errors import InsufficientFunds, NotReversible
+from transactions.models import Transaction
+from transactions.services import TransactionService
+from wallet.enums import WalletKind
+from wallet.models import Wallet
+
+log = structlog.get_logger(__name__)
+
+SWEEP_LIMIT = 200
+ALREADY_REVERSED = Q(transaction__reversed_by__isnull=False)
+
+
+def take_back_for(*, user_id: UUID, now: datetime) -> int:
+    """Take back what reversed payments had earned this user; return how many rewards were."""
+    return _take_back(_unearned().filter(user_id=user_id), now)
+
+
+def sweep(*, now: datetime) -> int:
+    """Take back what reversed payments had earned anybody, and can be taken; return how many rewards were.
+
+    Who redeemed the reward before gives it back out of the next ones.
+    """
+    purse = Wallet.objects.filter(
+        owner_id=OuterRef("user_id"), kind=WalletKind.CASHBACK, currency=OuterRef("currency")
+    ).filter(balance__gte=F("held") + OuterRef("amount"))
+    landed = Q(transaction__parked_credit__isnull=True)
+    return _take_back(_unearned().filter(ALREADY_REVERSED | (landed & Exists(purse))), now)
+
+
+def waiting() -> int:
+    """Count the rewards that should be taken back and were not: spent or parked, so that staff may look."""
+    return _unearned().count()
+
+
+def _unearned() -> QuerySet[Reward]:
+    """Return earned rewards whose payment was reversed, or whose own transaction staff have reversed."""
+    purchase = Transaction.objects.filter(
+        source_kind=OuterRef("trigger_kind"), source_id=OuterRef("trigger_id"), reversed_by__isnull=False
+    )
+    return Reward.objects.filter(status=RewardStatus.EARNED).filter(ALREADY_REVERSED | Exists(purchase))
+
+
+def _take_back(rewards: QuerySet[Reward], now: datetime) -> int:
+    found = list(rewards.order_by("created_at").values_list("pk", flat=True)[:SWEEP_LIMIT])
+    return sum(_take_back_one(reward_id, now) for reward_id in found)
+
+
+def _take_back_one(reward_id: UUID, now: datetime) -> bool:
+    """Reverse one reward and give its amount back to the budget; False where it is too late or somebody was faster.
+
+    What was redeemed or parked meanwhile is left to staff, with an alarm: a wallet never goes below zero.
+    """
+    try:
+        with transaction.atomic():
+            reward = (
+                Reward.objects.select_for_update(no_key=True, of=("self",))
+                .filter(pk=reward_id, status=RewardStatus.EARNED)
+                .first()
+            )
+            if reward is None or reward.transaction_id is None:
+                return False
+            if not Transaction.objects.filter(reverses_id=reward.transaction_id).exists():
+                posted = Transaction.objects.get(pk=reward.transaction_id)
+                reason = f"The {reward.trigger_kind} {reward.trigger_id} was reversed."
+                TransactionService.reverse(posted, actor=None, reason=reason, now=now)
+            Campaign.objects.filter(pk=reward.campaign_id).update(spent=F("spent") - reward.amount)
+            state.move(Reward, reward.pk, to=RewardStatus.CANCELLED, sources=REWARD_SOURCES)
+    except (InsufficientFunds, NotReversible) as refusal:
+        log.error("cashback_not_taken_back", reward_id=str(reward_id), code=refusal.code)
+        return False
+    return True
