@@ -11,13 +11,12 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import IntegrityError
 from django.db.models import Q
 
-from fintech_core import audit, crashpoints
+from fintech_core import audit
 from fintech_core.audit import Actor
+from fintech_core.exceptions import DomainError
 from notifications.services import publish
-from transactions import switches
 from transactions.drafts import (
     Authorize,
     Capture,
@@ -37,19 +36,13 @@ from transactions.errors import (
     DuplicateReference,
     NotReversible,
     SameWallet,
-    TransactionNotPending,
 )
 from transactions.models import ParkedCredit, Transaction
-from transactions.services import parking
-from transactions.services.locking import lock_wallets
+from transactions.services.carrying_out import attempt, carry_out
 from transactions.services.steps import Step
-from transactions.services.writing import NotAllResolved, as_written, write
 from wallet.models import Wallet
 
-_DUPLICATES = {
-    "transaction_once_per_source": "This document was booked before.",
-    "transactions_transaction_reference_key": "This reference was used before.",
-}
+MAX_BATCH = 1_000
 
 
 class TransactionService:
@@ -62,51 +55,52 @@ class TransactionService:
         A result is None where a guard dropped its draft. Raises the refusals of ``transactions.errors``; the
         caller's transaction must then be rolled back or return to a savepoint.
         """
-        audit.require_transaction("TransactionService")
-        if any(_money_out(operation) for operation in operations):
-            switches.require_money_out()
-        named = [
-            operation.transaction_id for operation in operations if isinstance(operation, (Capture, Void))
-        ]
-        wallets = lock_wallets(_wallet_ids(operations, named))
-        pending = {row.pk: row for row in Transaction.objects.filter(pk__in=named)} if named else {}
-        step = Step(wallets, pending, now)
-        ids = [step.carry_out(operation) for operation in operations]
-        moment = now
-        if any(ids):
-            try:
-                moment = write(step.batch, wallets)
-            except NotAllResolved as error:
-                raise TransactionNotPending("It was captured or voided before.") from error
-            except IntegrityError as error:
-                raise _duplicate(error) from error
-        crashpoints.reach("ledger.written")
-        rows = as_written(step.batch, pending, moment)
-        for parked in step.parked:
-            parking.record(parked, rows[parked.draft.id])
-        return [rows[pk] if pk else None for pk in ids]
+        ids, rows = carry_out(operations, now, decide=Step.carry_out)
+        return [rows[pk] if isinstance(pk, UUID) else None for pk in ids]
+
+    @staticmethod
+    def post_many(drafts: Sequence[TransactionDraft], *, now: datetime) -> list[Transaction]:
+        """Post up to ``MAX_BATCH`` drafts, all or nothing: one round of wallet locks and one write for all of them.
+
+        Raises what ``apply`` raises, at the first draft that is refused; a guard must not drop its draft here.
+        """
+        _check_size(drafts)
+        return [_given(row) for row in TransactionService.apply([Post(draft) for draft in drafts], now=now)]
+
+    @staticmethod
+    def post_each(
+        drafts: Sequence[TransactionDraft], *, now: datetime
+    ) -> list[Transaction | DomainError | None]:
+        """Post up to ``MAX_BATCH`` drafts each on its own, at the price of one: a refused draft moves nothing.
+
+        A result is the refusal where there was one, and None where a guard dropped its draft. Raises what concerns
+        all of them: MoneyOutPaused, NotFound, and DuplicateReference when a reference or source is booked meanwhile.
+        """
+        _check_size(drafts)
+        ids, rows = carry_out([Post(draft) for draft in drafts], now, decide=attempt)
+        return [rows[found] if isinstance(found, UUID) else found for found in ids]
 
     @staticmethod
     def post(draft: TransactionDraft, *, now: datetime) -> Transaction:
         """Move money at once. Raises what ``apply`` raises."""
-        return _one(TransactionService.apply([Post(draft)], now=now))
+        return _given(TransactionService.apply([Post(draft)], now=now)[0])
 
     @staticmethod
     def authorize(draft: TransactionDraft, *, now: datetime) -> Transaction:
         """Hold ``draft.total`` on the sender's wallet and return the pending transaction."""
-        return _one(TransactionService.apply([Authorize(draft)], now=now))
+        return _given(TransactionService.apply([Authorize(draft)], now=now)[0])
 
     @staticmethod
     def capture(
         transaction: Transaction, *, legs: tuple[Leg, ...], amount: Decimal, fee: Decimal, now: datetime
     ) -> Transaction:
         """Complete a hold, once, with at most what was held; the rest is released. Works on frozen wallets."""
-        return _one(TransactionService.apply([Capture(transaction.pk, legs, amount, fee)], now=now))
+        return _given(TransactionService.apply([Capture(transaction.pk, legs, amount, fee)], now=now)[0])
 
     @staticmethod
     def void(transaction: Transaction, *, failure_code: str, now: datetime) -> Transaction:
         """Release a hold, once. Works on frozen wallets: the promise is older."""
-        return _one(TransactionService.apply([Void(transaction.pk, failure_code)], now=now))
+        return _given(TransactionService.apply([Void(transaction.pk, failure_code)], now=now)[0])
 
     @staticmethod
     def add_money(
@@ -187,32 +181,15 @@ class TransactionService:
         return mirror
 
 
-def _one(results: list[Transaction | None]) -> Transaction:
-    result = results[0]
+def _check_size(drafts: Sequence[TransactionDraft]) -> None:
+    if len(drafts) > MAX_BATCH:
+        raise ValueError(f"a batch of {len(drafts)} drafts: at most {MAX_BATCH} are posted together")
+
+
+def _given(result: Transaction | None) -> Transaction:
     if result is None:
         raise DuplicateReference("The movement was dropped by its own guard.")
     return result
-
-
-def _money_out(operation: Operation) -> bool:
-    """Say whether the operation sends a customer's money out by a new decision (older promises go on)."""
-    return isinstance(operation, (Post, Authorize)) and operation.draft.counts
-
-
-def _wallet_ids(operations: Sequence[Operation], named: list[UUID]) -> set[UUID]:
-    """Collect every wallet of every operation; a hold's wallet never changes, so it may be read before the lock."""
-    wanted: set[UUID] = set()
-    for operation in operations:
-        if isinstance(operation, (Post, Authorize)):
-            wanted.update(leg.wallet_id for leg in operation.draft.legs if leg.wallet_id)
-            if operation.draft.from_wallet_id:
-                wanted.add(operation.draft.from_wallet_id)
-        elif isinstance(operation, Capture):
-            wanted.update(leg.wallet_id for leg in operation.legs if leg.wallet_id)
-    if named:
-        held_on = Transaction.objects.filter(pk__in=named).values_list("from_wallet_id", flat=True)
-        wanted.update(wallet_id for wallet_id in held_on if wallet_id)
-    return wanted
 
 
 def _mirror(transaction: Transaction, actor: Actor | None) -> TransactionDraft:
@@ -250,14 +227,3 @@ def _not_reversed_before(draft: TransactionDraft) -> TransactionDraft:
     if Transaction.objects.filter(reverses_id=draft.reverses_id).exists():
         raise AlreadyReversed("It was reversed before.")
     return draft
-
-
-def _duplicate(error: IntegrityError) -> Exception:
-    """Tell a hit on a reference, a source or a second mirror; every other refusal of the database is a bug."""
-    diagnosis = getattr(error.__cause__, "diag", None)
-    name = (diagnosis.constraint_name or "") if diagnosis is not None else ""
-    if name in _DUPLICATES:
-        return DuplicateReference(_DUPLICATES[name])
-    if "reverses" in name:
-        return DuplicateReference("It was reversed before.")
-    return error

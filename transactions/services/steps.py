@@ -57,7 +57,7 @@ class Parked:
 class Step:
     """Decides operations against locked wallets and pending transactions re-read under those locks."""
 
-    wallets: Mapping[UUID, LockedWallet]
+    wallets: dict[UUID, LockedWallet]
     pending: Mapping[UUID, Transaction]
     now: datetime
     batch: Batch = field(default_factory=Batch)

@@ -146,6 +146,11 @@ class Batch:
     resolutions: list[Resolution] = field(default_factory=list)
     entries: list[EntryRow] = field(default_factory=list)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.transactions or self.resolutions)
+
 
 class NotAllResolved(Exception):
     """A transaction that was pending under the lock is not: the whole step must be rolled back."""

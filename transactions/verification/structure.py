@@ -26,14 +26,18 @@ GUARDED: tuple[type[models.Model], ...] = (
     LedgerAccount, Transaction, LedgerEntry, ParkedCredit, LimitRule, Wallet, AuditRecord, BalanceSnapshot,
 )  # fmt: skip
 APPEND_ONLY = (LedgerEntry, AuditRecord, BalanceSnapshot)
+# In the order of the migrations: of a function that was replaced, the newest text counts.
 GUARDS = (
     ("transactions", "ledger_triggers.sql"),
     ("transactions", "snapshot_triggers.sql"),
+    ("transactions", "wallets_checked_in_bulk.sql"),
     ("fintech_core", "audit_append_only.sql"),
 )
 
 _TRIGGER = re.compile(r"^CREATE (?:CONSTRAINT )?TRIGGER (\w+)\s.*?\sON (\w+)\s", re.MULTILINE | re.DOTALL)
-_FUNCTION = re.compile(r"^CREATE FUNCTION (\w+)\(.*?\sAS \$\$(.*?)\$\$;", re.MULTILINE | re.DOTALL)
+_FUNCTION = re.compile(
+    r"^CREATE (?:OR REPLACE )?FUNCTION (\w+)\(.*?\sAS \$\$(.*?)\$\$;", re.MULTILINE | re.DOTALL
+)
 
 
 def guarded() -> tuple[type[models.Model], ...]:
@@ -59,8 +63,8 @@ def _triggers() -> dict[str, Any]:
 
 
 def _functions() -> dict[str, Any]:
-    found = _FUNCTION.findall(_guards())
-    return {"names": [name for name, _ in found], "bodies": [body for _, body in found]}
+    found = dict(_FUNCTION.findall(_guards()))
+    return {"names": list(found), "bodies": list(found.values())}
 
 
 def _tables() -> dict[str, Any]:

@@ -1,0 +1,106 @@
+"""How a business step runs: lock every wallet once, decide, write once.
+
+What decides is ``Step.carry_out``, where the first refusal ends the step, or ``attempt``, where each operation is
+refused for itself.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError
+
+from fintech_core import audit, crashpoints
+from fintech_core.exceptions import DomainError
+from transactions import switches
+from transactions.drafts import Authorize, Capture, Leg, Operation, Post, Void
+from transactions.errors import DuplicateReference, TransactionNotPending
+from transactions.models import Transaction
+from transactions.services import parking
+from transactions.services.locking import lock_wallets
+from transactions.services.steps import Step
+from transactions.services.writing import NotAllResolved, as_written, write
+
+# What became of one operation: its transaction's id, nothing (a guard dropped it), or why it was refused.
+Decision = UUID | DomainError | None
+_DUPLICATES = {
+    "transaction_once_per_source": "This document was booked before.",
+    "transactions_transaction_reference_key": "This reference was used before.",
+}
+
+
+def carry_out(
+    operations: Sequence[Operation], now: datetime, *, decide: Callable[[Step, Operation], Decision]
+) -> tuple[list[Decision], dict[UUID, Transaction]]:
+    """Lock once, let ``decide`` look at each operation, write once; return the decisions and what was written."""
+    audit.require_transaction("TransactionService")
+    if any(_money_out(operation) for operation in operations):
+        switches.require_money_out()
+    named = [operation.transaction_id for operation in operations if isinstance(operation, (Capture, Void))]
+    wallets = lock_wallets(_wallet_ids(operations, named))
+    pending = {row.pk: row for row in Transaction.objects.filter(pk__in=named)} if named else {}
+    step = Step(wallets, pending, now)
+    decisions = [decide(step, operation) for operation in operations]
+    moment = now
+    if not step.batch.is_empty:
+        try:
+            moment = write(step.batch, wallets)
+        except NotAllResolved as error:
+            raise TransactionNotPending("It was captured or voided before.") from error
+        except IntegrityError as error:
+            raise _duplicate(error) from error
+    crashpoints.reach("ledger.written")
+    rows = as_written(step.batch, pending, moment)
+    for parked in step.parked:
+        parking.record(parked, rows[parked.draft.id])
+    return decisions, rows
+
+
+def attempt(step: Step, operation: Operation) -> Decision:
+    """Decide one posting or hold; a refusal is returned and leaves the step as it was, so that the next can go on."""
+    before = {wallet_id: replace(step.wallets[wallet_id]) for wallet_id in _wallets_named_by(operation)}
+    lines, movements, parked = len(step.batch.entries), len(step.batch.transactions), len(step.parked)
+    try:
+        return step.carry_out(operation)
+    except DomainError as refusal:
+        step.wallets.update(before)
+        del step.batch.entries[lines:], step.batch.transactions[movements:], step.parked[parked:]
+        return refusal
+
+
+def _money_out(operation: Operation) -> bool:
+    """Say whether the operation sends a customer's money out by a new decision (older promises go on)."""
+    return isinstance(operation, (Post, Authorize)) and operation.draft.counts
+
+
+def _wallet_ids(operations: Sequence[Operation], named: list[UUID]) -> set[UUID]:
+    """Collect every wallet of every operation; a hold's wallet never changes, so it may be read before the lock."""
+    wanted = {wallet_id for operation in operations for wallet_id in _wallets_named_by(operation)}
+    if named:
+        held_on = Transaction.objects.filter(pk__in=named).values_list("from_wallet_id", flat=True)
+        wanted.update(wallet_id for wallet_id in held_on if wallet_id)
+    return wanted
+
+
+def _wallets_named_by(operation: Operation) -> Iterator[UUID]:
+    """Name the wallets that stand in an operation itself, not in the hold that it resolves."""
+    legs: tuple[Leg, ...] = ()
+    if isinstance(operation, (Post, Authorize)):
+        legs = operation.draft.legs
+        if operation.draft.from_wallet_id:
+            yield operation.draft.from_wallet_id
+    elif isinstance(operation, Capture):
+        legs = operation.legs
+    yield from (leg.wallet_id for leg in legs if leg.wallet_id)
+
+
+def _duplicate(error: IntegrityError) -> Exception:
+    """Tell a hit on a reference, a source or a second mirror; every other refusal of the database is a bug."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    name = (diagnosis.constraint_name or "") if diagnosis is not None else ""
+    if name in _DUPLICATES:
+        return DuplicateReference(_DUPLICATES[name])
+    if "reverses" in name:
+        return DuplicateReference("It was reversed before.")
+    return error
