@@ -39,7 +39,12 @@ def _read(*folders: str, migrations: bool) -> Iterator[Source]:
         for path in sorted((ROOT / folder).rglob("*.py")):
             relative = path.relative_to(ROOT)
             if migrations or "migrations" not in relative.parts:
-                yield parse(str(relative), path.read_text())
+                yield _source(str(relative))
+
+
+@cache
+def _source(relative: str) -> Source:
+    return parse(relative, (ROOT / relative).read_text())
 
 
 def parse(path: str, text: str) -> Source:
