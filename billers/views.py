@@ -101,6 +101,7 @@ class BillerStatusViewSet(ApiViewSet):
 class BillViewSet(ApiViewSet):
     """Paying bills."""
 
+    money_actions: ClassVar = frozenset({"pay", "pay_bill"})
     query_parameters: ClassVar = {"list": PAGING | PAYMENT_FILTERS}
     rate_limits: ClassVar = {
         "validate": (Rate(30, 60, "user", "validate_bill"),),

@@ -26,6 +26,7 @@ from users.authentication import signed_in_user
 class CashbackViewSet(ApiViewSet):
     """Rewards, their sum, and redeeming."""
 
+    money_actions: ClassVar = frozenset({"redeem"})
     query_parameters: ClassVar = {
         "history": PAGING | {"currency", "status"},
         "summary": frozenset({"currency"}),

@@ -1,22 +1,26 @@
-"""The base of every API view: declared query parameters, and money POSTs that happen once."""
+"""The base of every API view: declared query parameters, and money POSTs that happen once or are only tried."""
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.core.exceptions import ImproperlyConfigured
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from fintech_core import idempotency
+from fintech_core import idempotency, rehearsal
 from fintech_core.exceptions import PROBLEM_JSON, DomainError, request_id_of
 from fintech_core.idempotency import Answer
-from fintech_core.throttling import RateLimitHeaders
+from fintech_core.throttling import Rate, RateLimitHeaders
 
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 PAGING = frozenset({"page_size", "cursor"})
+DRY_RUN = "dry_run"
+# A dry run tells as much of a recipient as the lookup does, so they share one count.
+LOOKUPS = Rate(10, 60, "user", "recipient_lookup")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _PREFER_WAIT = re.compile(r"wait=(\d{1,3})")
 Gate = Callable[[], None]
@@ -35,16 +39,22 @@ class KeyInvalid(DomainError):
 
 
 class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
-    """Base view set. ``query_parameters`` names, per action, what the query may hold; anything else is refused."""
+    """Base view set. ``query_parameters`` names, per action, what the query may hold; anything else is refused.
+
+    ``money_actions`` are those that move money by ``answer_once``; each of them takes ``?dry_run=true``.
+    """
 
     lookup_value_regex = UUID_PATTERN
     query_parameters: ClassVar[Mapping[str, frozenset[str]]] = {}
+    money_actions: ClassVar[frozenset[str]] = frozenset()
     filter_backends = ()
 
     def initial(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Check credentials, rates and the query's names before the action runs."""
         super().initial(request, *args, **kwargs)
         known = self.query_parameters.get(self.action or "", frozenset())
+        if self.action in self.money_actions:
+            known |= {DRY_RUN}
         unknown = sorted(set(request.query_params) - known)
         if unknown:
             raise exceptions.ValidationError(
@@ -63,6 +73,25 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
                     for name in repeated
                 }
             )
+        if request.query_params.get(DRY_RUN) not in {None, "true", "false"}:
+            raise exceptions.ValidationError(
+                {DRY_RUN: [exceptions.ErrorDetail("Send true or false.", code="invalid")]}
+            )
+
+    def get_rate_limits(self, request: HttpRequest) -> tuple[Rate, ...]:
+        """Count a dry run with the lookups of recipients, everything else as the view declares."""
+        return (LOOKUPS,) if self._is_dry_run(request) else super().get_rate_limits(request)
+
+    def finalize_response(
+        self, request: HttpRequest, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Say ``dry_run`` in every answer to a dry run, refusals included."""
+        if self._is_dry_run(request) and isinstance(response.data, Mapping):
+            response.data = {**response.data, DRY_RUN: True}
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def _is_dry_run(self, request: HttpRequest) -> bool:
+        return self.action in self.money_actions and request.query_params.get(DRY_RUN) == "true"
 
     def read_body(self, serializer: type[serializers.Serializer[Any]], **context: Any) -> dict[str, Any]:
         """Return the validated body; raises ValidationError."""
@@ -86,11 +115,18 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
     ) -> Answer:
         """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), then T1.
 
-        Raises KeyMissing, KeyInvalid, KeyReused, InProgress, and whatever the gate raises. Refusals by rule (422)
-        come back as an Answer, since they are stored too.
+        A dry run knows neither key nor gate: the work runs and is rolled back. Raises KeyMissing, KeyInvalid,
+        KeyReused, InProgress, and whatever the gate raises. Refusals by rule (422) come back as an Answer, since
+        they are stored too.
         """
+        if self.action not in self.money_actions:
+            raise ImproperlyConfigured(f"{type(self).__name__}.{self.action} is not in its money_actions")
+        user_id = UUID(str(self.request.user.pk))
+        if self._is_dry_run(self.request):
+            answer, facts = rehearsal.rehearse(work, user_id=user_id)
+            return Answer(200, {**answer.body, **facts})
         scope = idempotency.Scope.of(
-            user_id=UUID(str(self.request.user.pk)),
+            user_id=user_id,
             operation=operation,
             key=self._idempotency_key(),
             body=body,

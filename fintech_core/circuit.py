@@ -9,7 +9,7 @@ answers.
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from fintech_core import lua
+from fintech_core import lua, rehearsal
 
 WINDOW_CALLS: Final = 20
 WINDOW_LIFE_S: Final = 600
@@ -47,7 +47,7 @@ redis.call('EXPIRE', KEYS[2], ARGV[5])
 return 1
 """)
 
-# KEYS: state. ARGV: seconds to a probe. One caller in that time gets the probe.
+# KEYS: state. ARGV: seconds to a probe, whether to take it (0 or 1). One caller in that time gets the probe.
 _ALLOWS = lua.Script("""
 local now = tonumber(redis.call('TIME')[1])
 local opened = tonumber(redis.call('HGET', KEYS[1], 'opened_at') or '')
@@ -55,7 +55,7 @@ if not opened then return 1 end
 if now - opened < tonumber(ARGV[1]) then return 0 end
 local probe = tonumber(redis.call('HGET', KEYS[1], 'probe_at') or '')
 if probe and now - probe < tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'probe_at', now)
+if ARGV[2] == '1' then redis.call('HSET', KEYS[1], 'probe_at', now) end
 return 1
 """)
 
@@ -73,9 +73,12 @@ class Seen:
 
 
 def allows(vendor: str) -> bool:
-    """Say whether a new order may be sent to the vendor; an open circuit lets one in 30 s through."""
+    """Say whether a new order may be sent to the vendor; an open circuit lets one in 30 s through.
+
+    A dry run is told the same and does not use that one up.
+    """
     try:
-        return bool(_ALLOWS([_state(vendor)], [PROBE_AFTER_S]))
+        return bool(_ALLOWS([_state(vendor)], [PROBE_AFTER_S, int(not rehearsal.is_running())]))
     except lua.RedisDown:
         return True
 

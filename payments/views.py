@@ -53,6 +53,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 class PaymentIntentViewSet(ApiViewSet):
     """Money in through a gateway."""
 
+    money_actions: ClassVar = frozenset({"create"})
     query_parameters: ClassVar = {"list": PAGING | FILTERS}
     rate_limits: ClassVar = {
         "create": (Rate(30, 60, "user", "fund"),),

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from fintech_core.exceptions import NotFound
+from fintech_core.money import format_amount
 from users.models import User
 from wallet.enums import WalletKind
 from wallet.models import Wallet
@@ -13,6 +14,21 @@ from wallet.models import Wallet
 def wallets_of(*, user: User) -> QuerySet[Wallet]:
     """Return the user's wallets, main before cashback, by currency."""
     return Wallet.objects.filter(owner=user).order_by("-kind", "currency")
+
+
+def balances_of(user_id: UUID) -> list[dict[str, str]]:
+    """Return what stands on each of the user's wallets, as this transaction sees it; amounts as text."""
+    return [
+        {
+            "wallet_id": str(wallet.pk),
+            "kind": wallet.kind,
+            "currency": wallet.currency,
+            "balance": format_amount(wallet.balance, wallet.currency),
+            "held": format_amount(wallet.held, wallet.currency),
+            "available": format_amount(wallet.available, wallet.currency),
+        }
+        for wallet in Wallet.objects.filter(owner_id=user_id).order_by("-kind", "currency")
+    ]
 
 
 def get_wallet_for(*, user: User, wallet_id: UUID) -> Wallet:

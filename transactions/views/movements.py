@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from fintech_core import clock
-from fintech_core.api import PAGING, ApiViewSet
+from fintech_core.api import LOOKUPS, PAGING, ApiViewSet
 from fintech_core.idempotency import Answer
 from fintech_core.throttling import Rate
 from transactions import selectors
@@ -48,9 +48,10 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 class TransferViewSet(ApiViewSet):
     """Sending money to another person."""
 
+    money_actions: ClassVar = frozenset({"create"})
     rate_limits: ClassVar = {
         "create": (Rate(30, 60, "user", "transfer"),),
-        "lookup": (Rate(10, 60, "user", "recipient_lookup"),),
+        "lookup": (LOOKUPS,),
     }
 
     @extend_schema(
@@ -153,6 +154,7 @@ class StaffTransactionViewSet(ApiViewSet):
     """Undoing a movement."""
 
     permission_classes = (IsAuthenticated, StaffPermission)
+    money_actions: ClassVar = frozenset({"reverse"})
     staff_permissions: ClassVar = {"reverse": "transactions.reverse_transaction"}
 
     @extend_schema(

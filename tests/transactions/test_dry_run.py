@@ -1,0 +1,299 @@
+"""``?dry_run=true``: the real work, told and undone. Commits are real here, and every table is compared whole."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from pytest_django import Settings
+from rest_framework.response import Response
+from rest_framework.test import APIClient
+
+from fintech_core import circuit, clock, lua, rehearsal
+from fintech_core.api import LOOKUPS, ApiViewSet
+from fintech_core.idempotency import Answer
+from tests.factories import StaffFactory, UserFactory
+from tests.flows.abuse.routes import routes
+from tests.transactions.money import fund, main_wallet
+from tests.transactions.story import happened, transfer_draft
+from transactions import chart
+from transactions.drafts import Post, Source, TransactionDraft, credit_wallet, debit_account
+from transactions.models import Transaction
+from users.models import User
+from users.services import pins
+from wallet.services import ensure_cashback_wallet, freeze_wallet
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+PIN = "5083"
+Api = Callable[..., APIClient]
+
+
+@pytest.fixture
+def ada(settings: Settings) -> User:
+    """A sender with 20,000.00, cashback of 50.00 and a PIN."""
+    settings.RATE_LIMITS = False
+    user: User = UserFactory(password="x")
+    user.set_password("demo-Password-1")
+    user.save()
+    pins.set_pin(user=user, pin=PIN, password="demo-Password-1", current_pin=None, now=clock.now())
+    fund(user, "20000.00")
+    happened(Post(cashback_of(user, Decimal("50.00"))))
+    return user
+
+
+def cashback_of(user: User, amount: Decimal) -> TransactionDraft:
+    wallet = ensure_cashback_wallet(user_id=user.pk, currency="NGN")
+    legs = (
+        debit_account(chart.CASHBACK_EXPENSE, amount, "NGN"),
+        credit_wallet(wallet.pk, amount, "NGN", kind="cashback"),
+    )
+    return TransactionDraft(
+        type="cashback", currency="NGN", amount=amount, legs=legs, to_wallet_id=wallet.pk, to_user_id=user.pk,
+        source=Source("reward", uuid4()),
+    )  # fmt: skip
+
+
+def everything() -> dict[str, str]:
+    """Return a digest of every row of every table."""
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+        digests = {}
+        for table in tables:
+            name = connection.ops.quote_name(table)
+            cursor.execute(
+                f"SELECT coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {name} t"
+            )
+            digests[table] = cursor.fetchone()[0]
+    return digests
+
+
+def post(client: APIClient, path: str, body: dict[str, Any], **headers: str) -> Response:
+    return client.post(f"/api/v1{path}", body, format="json", headers=headers)
+
+
+def bill(**changes: Any) -> dict[str, Any]:
+    facts = {
+        "biller": "ikeja-electric",
+        "product": "prepaid",
+        "customer_id": "1111111111111",
+        "amount": "1000.00",
+    }
+    return {**facts, **changes}
+
+
+def requests_of(ada: User, chidi: User) -> dict[str, dict[str, Any]]:
+    """Return a good body for each money POST of a customer."""
+    return {
+        "/transactions/transfer": {"to": chidi.email, "amount": "40.00"},
+        "/wallet/fund": {"amount": "1000.00"},
+        "/payments/intents": {"amount": "1000.00"},
+        "/bills/pay": bill(),
+        "/payments/pay-bill": bill(),
+        "/cashback/redeem": {"amount": "10.00"},
+    }
+
+
+class TestEveryMoneyPost:
+    def test_answers_200_without_key_and_pin_and_keeps_nothing(self, api: Api, ada: User) -> None:
+        chidi, client = UserFactory(), api(ada)
+        for path, body in requests_of(ada, chidi).items():
+            before = everything()
+            answer = post(client, f"{path}?dry_run=true", body)
+            assert answer.status_code == 200, (path, answer.content)
+            assert answer.json()["dry_run"] is True
+            assert everything() == before, path
+
+    def test_tells_what_the_real_one_then_does(self, api: Api, ada: User) -> None:
+        chidi, client = UserFactory(), api(ada)
+        body = {"to": chidi.email, "amount": "40.00", "description": "rent"}
+        tried = post(client, "/transactions/transfer?dry_run=true", body).json()
+        real = post(client, "/transactions/transfer", {**body, "pin": PIN}, **{"Idempotency-Key": "k"}).json()
+        assert tried.pop("dry_run") is True
+        after = {wallet["kind"]: wallet["available"] for wallet in tried.pop("balances_after")}
+        assert after == {"main": "19960.00", "cashback": "50.00"}
+        own = {"id", "reference", "created_at", "completed_at"}
+        assert {name: tried[name] for name in tried.keys() - own} == {
+            name: real[name] for name in real.keys() - own
+        }
+        assert f"{main_wallet(ada).balance:.2f}" == after["main"]
+
+    def test_a_bill_shows_fee_and_what_is_held(self, api: Api, ada: User) -> None:
+        tried = post(api(ada), "/bills/pay?dry_run=true", bill()).json()
+        assert (tried["amount"], tried["dry_run"]) == ("1000.00", True)
+        main = next(wallet for wallet in tried["balances_after"] if wallet["kind"] == "main")
+        assert (main["balance"], main["held"]) == ("20000.00", tried["total"])
+
+    def test_staff_see_what_a_reversal_would_do(self, api: Api, ada: User) -> None:
+        chidi = UserFactory()
+        sent = happened(Post(transfer_draft(main_wallet(ada), main_wallet(chidi), "40.00")))
+        path = f"/admin/transactions/{sent.pk}/reverse"
+        before = everything()
+        staff = StaffFactory(is_superuser=True)
+        before = everything()
+        answer = post(api(staff), f"{path}?dry_run=true", {"reason": "sent in error"})
+        assert (answer.status_code, answer.json()["type"], answer.json()["dry_run"]) == (
+            200,
+            "reversal",
+            True,
+        )
+        assert everything() == before
+
+
+class TestPin:
+    @pytest.mark.parametrize("pin", [{}, {"pin": "0000"}, {"pin": PIN}])
+    def test_is_neither_needed_nor_looked_at(self, api: Api, ada: User, pin: dict[str, str]) -> None:
+        chidi, before = UserFactory(), everything()
+        before = everything()
+        for _ in range(6):
+            body = {"to": chidi.email, "amount": "1.00", **pin}
+            assert post(api(ada), "/transactions/transfer?dry_run=true", body).status_code == 200
+        assert everything() == before
+
+
+class TestKey:
+    @pytest.mark.parametrize("key", ["k-1", "", "not visible: é", "x" * 300])
+    def test_is_ignored_whatever_it_is(self, api: Api, ada: User, key: str) -> None:
+        chidi = UserFactory()
+        body = {"to": chidi.email, "amount": "1.00"}
+        before = everything()
+        answer = post(api(ada), "/transactions/transfer?dry_run=true", body, **{"Idempotency-Key": key})
+        assert (answer.status_code, "Idempotent-Replayed" in answer.headers) == (200, False)
+        assert everything() == before
+
+    def test_a_used_key_neither_replays_nor_clashes(self, api: Api, ada: User) -> None:
+        chidi, client = UserFactory(), api(ada)
+        key = {"Idempotency-Key": "k-1"}
+        real = post(
+            client, "/transactions/transfer", {"to": chidi.email, "amount": "1.00", "pin": PIN}, **key
+        )
+        before = everything()
+        tried = post(
+            client, "/transactions/transfer?dry_run=true", {"to": chidi.email, "amount": "2.00"}, **key
+        )
+        assert (tried.status_code, tried.json()["amount"]) == (200, "2.00")
+        assert tried.json()["id"] != real.json()["id"]
+        assert everything() == before
+
+
+class TestRefusals:
+    def test_are_those_of_the_real_one_and_say_dry_run(self, api: Api, ada: User) -> None:
+        chidi, client = UserFactory(), api(ada)
+        cases: list[tuple[str, dict[str, Any], int, str]] = [
+            ("/transactions/transfer", {"to": chidi.email, "amount": "20000.01"}, 422, "insufficient_funds"),
+            ("/transactions/transfer", {"to": chidi.email, "amount": "50000.01"}, 422, "insufficient_funds"),
+            ("/transactions/transfer", {"to": ada.email, "amount": "1.00"}, 422, "same_wallet"),
+            (
+                "/transactions/transfer",
+                {"to": "nobody@example.com", "amount": "1.00"},
+                404,
+                "recipient_not_found",
+            ),
+            ("/transactions/transfer", {"to": chidi.email, "amount": 1}, 400, "validation_error"),
+            ("/cashback/redeem", {"amount": "50.01"}, 422, "insufficient_funds"),
+            ("/bills/pay", bill(amount="0.01"), 422, "amount_not_allowed"),
+        ]
+        before = everything()
+        for path, body, status, code in cases:
+            answer = post(client, f"{path}?dry_run=true", body)
+            told = answer.json()
+            assert (answer.status_code, told["code"], told["dry_run"]) == (status, code, True), told
+            assert answer.headers["Content-Type"] == "application/problem+json"
+        assert everything() == before
+
+    def test_a_frozen_wallet_is_refused_alike(self, api: Api, ada: User) -> None:
+        freeze_wallet(wallet_id=main_wallet(ada).pk, actor=StaffFactory(), reason="fraud alert")
+        chidi, before = UserFactory(), everything()
+        before = everything()
+        answer = post(api(ada), "/transactions/transfer?dry_run=true", {"to": chidi.email, "amount": "1.00"})
+        assert (answer.status_code, answer.json()["code"], answer.json()["dry_run"]) == (
+            403,
+            "wallet_frozen",
+            True,
+        )
+        assert everything() == before
+
+    def test_without_signing_in_nothing_is_tried(self, api: Api, ada: User) -> None:
+        answer = post(api(), "/transactions/transfer?dry_run=true", {"to": ada.email, "amount": "1.00"})
+        assert (answer.status_code, answer.json()["dry_run"]) == (401, True)
+
+
+class TestParameter:
+    @pytest.mark.parametrize("value", ["TRUE", "1", "", "yes", " true", "true&dry_run=false"])
+    def test_anything_else_than_true_and_false_is_refused(self, api: Api, ada: User, value: str) -> None:
+        chidi, before = UserFactory(), Transaction.objects.count()
+        body = {"to": chidi.email, "amount": "1.00", "pin": PIN}
+        path = f"/transactions/transfer?dry_run={value}"
+        answer = post(api(ada), path, body, **{"Idempotency-Key": str(uuid4())})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "dry_run")
+        assert Transaction.objects.count() == before
+
+    def test_false_is_the_real_thing(self, api: Api, ada: User) -> None:
+        chidi = UserFactory()
+        body = {"to": chidi.email, "amount": "1.00", "pin": PIN}
+        answer = post(api(ada), "/transactions/transfer?dry_run=false", body, **{"Idempotency-Key": "k"})
+        assert (answer.status_code, "dry_run" in answer.json()) == (201, False)
+        assert main_wallet(chidi).balance == 1
+
+    def test_other_routes_do_not_know_it(self, api: Api, ada: User) -> None:
+        client = api(ada)
+        lookup = post(client, "/transactions/transfer/lookup?dry_run=true", {"to": ada.email})
+        listed = client.get("/api/v1/transactions?dry_run=true")
+        for answer in (lookup, listed):
+            assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "unknown_parameter")
+
+
+class TestRate:
+    def test_counts_with_the_lookups_and_not_with_the_transfers(
+        self, api: Api, ada: User, settings: Settings
+    ) -> None:
+        chidi, client = UserFactory(), api(ada)
+        settings.RATE_LIMITS = True
+        body = {"to": chidi.email, "amount": "1.00"}
+        for _ in range(LOOKUPS.limit // 2):
+            assert post(client, "/transactions/transfer?dry_run=true", body).status_code == 200
+            assert post(client, "/transactions/transfer/lookup", {"to": chidi.email}).status_code == 200
+        answer = post(client, "/transactions/transfer?dry_run=true", body)
+        assert (answer.status_code, answer.json()["dry_run"]) == (429, True)
+        assert "recipient_lookup" in answer.headers["RateLimit-Policy"]
+        real = post(client, "/transactions/transfer", {**body, "pin": PIN}, **{"Idempotency-Key": "k"})
+        assert real.status_code == 201
+        assert f"r={29}" in real.headers["RateLimit"]
+
+
+class TestOutsideTheDatabase:
+    def test_the_probe_of_an_open_circuit_is_not_used_up(self, settings: Settings) -> None:
+        from django_redis import get_redis_connection
+
+        state = lua.key("circuit", "{rehearsed}", "state")
+        redis = get_redis_connection("default")
+        redis.hset(state, "opened_at", 1)
+        try:
+            for _ in range(2):
+                assert rehearsal.rehearse(lambda: circuit.allows("rehearsed"), user_id=uuid4())[0] is True
+            assert circuit.allows("rehearsed") is True
+            assert circuit.allows("rehearsed") is False
+        finally:
+            redis.delete(state)
+
+    def test_it_is_running_only_while_it_runs(self) -> None:
+        def refuse() -> None:
+            assert rehearsal.is_running()
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            rehearsal.rehearse(refuse, user_id=uuid4())
+        assert not rehearsal.is_running()
+
+
+class TestDeclared:
+    def test_every_money_post_of_the_url_map_takes_it(self) -> None:
+        """Whoever calls ``answer_once`` without declaring it is stopped at the first request."""
+        assert {"/transactions/transfer", "/wallet/fund", "/bills/pay"} <= {route.path for route in routes()}
+
+        class Undeclared(ApiViewSet):
+            action = "create"
+
+        with pytest.raises(Exception, match="is not in its money_actions"):
+            Undeclared().answer_once(operation="x", body={}, work=lambda: Answer(201, {}))
