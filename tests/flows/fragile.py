@@ -1,10 +1,11 @@
 """A stack whose servers can be hurt one by one: PostgreSQL behind a wire, a Valkey for cache and broker each."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from tests import grounds
 from tests.databases import Databases
@@ -14,6 +15,7 @@ from tests.parts import Part
 from tests.stack import Stack, free_ports
 
 How = Literal["killed", "frozen"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,11 @@ def gone(server: Part, how: How) -> Iterator[None]:
             server.thaw()
         else:
             server.start()
+
+
+def within(limit_s: float, work: Callable[[], T]) -> T:
+    """Do something and hold it to a time."""
+    started = time.monotonic()
+    result = work()
+    assert time.monotonic() - started < limit_s, f"it took {time.monotonic() - started:.1f} s"
+    return result

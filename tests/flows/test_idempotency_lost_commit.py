@@ -8,7 +8,8 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.clients import Person
+from tests.clients import PIN, Person
+from tests.flows.billing import DELIVERED, deliveries, meter, orders
 from tests.flows.crashing import paused, swept
 from tests.flows.fragile import Fragile
 from tests.flows.wire import Cut, Wire
@@ -114,3 +115,48 @@ class TestLostAnswer:
                 " AND application_name = 'stack-web' AND state = 'idle in transaction'"
             ).fetchall()
         assert ended == [(True,)]
+
+
+class TestBills:
+    @pytest.mark.parametrize("how", [Cut.ANSWER_LOST, Cut.ARRIVED_LATE])
+    def test_a_committed_bill_is_settled_although_nobody_rang(
+        self, stack: Stack, wire: Wire, how: Cut
+    ) -> None:
+        """T1 is done, the job is not rung and the client has 202; the row is due, and the sweep finds it."""
+        ada, customer_id, key = stack.person(funds="5000.00"), meter(DELIVERED), str(uuid4())
+        first = hurt_at_commit(
+            stack,
+            lambda: self.pay(ada, customer_id, key),
+            lambda: wire.cut(how, application_name="stack-web"),
+        )
+        wire.wait_until_cut()
+        assert (first.status_code, first.json()["status"]) == (202, "processing"), first.text
+        assert ada.wallet()["held"] == "1000.00"
+        swept(stack, lambda: self.pay(ada, customer_id, key).status_code == 201, "the bill is settled")
+        again = self.pay(ada, customer_id, key)
+        assert (again.json()["id"], again.headers["Idempotent-Replayed"]) == (first.json()["id"], "true")
+        assert (ada.balance(), ada.wallet()["held"], deliveries(stack, customer_id)) == ("4000.00", "0.00", 1)
+
+    def test_a_bill_whose_commit_never_arrived_holds_nothing_and_is_repeated_safely(
+        self, stack: Stack, wire: Wire
+    ) -> None:
+        ada, customer_id, key = stack.person(funds="5000.00"), meter(DELIVERED), str(uuid4())
+        first = hurt_at_commit(
+            stack,
+            lambda: self.pay(ada, customer_id, key),
+            lambda: wire.cut(Cut.NEVER_ARRIVED, application_name="stack-web"),
+        )
+        wire.wait_until_cut()
+        TestLostAnswer.is_told_to_repeat(first)
+        assert (ada.balance(), ada.wallet()["held"], orders(stack, customer_id)) == ("5000.00", "0.00", [])
+        again = self.pay(ada, customer_id, key)
+        assert again.status_code in {201, 202}
+        assert "Idempotent-Replayed" not in again.headers
+        swept(stack, lambda: self.pay(ada, customer_id, key).status_code == 201, "the bill is settled")
+        assert (ada.balance(), deliveries(stack, customer_id)) == ("4000.00", 1)
+
+    @staticmethod
+    def pay(ada: Person, customer_id: str, key: str) -> httpx2.Response:
+        body = {"biller": "ikeja-electric", "product": "prepaid", "customer_id": customer_id, "pin": PIN}
+        headers = {"Prefer": "wait=0"}
+        return ada.call("POST", "/bills/pay", {**body, "amount": "1000.00"}, key=key, headers=headers)

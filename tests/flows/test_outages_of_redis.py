@@ -1,7 +1,6 @@
 """The broker or the cache is down or frozen, one without the other: money moves, the rest is late (W8, W9)."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +10,7 @@ import pytest
 from tests.clients import PASSWORD, Person, eventually
 from tests.flows.checkout import begin, click, fundings, intent_of
 from tests.flows.crashing import paused, swept
-from tests.flows.fragile import Fragile, How, gone
+from tests.flows.fragile import Fragile, How, gone, within
 from tests.stack import Stack
 
 BOTH_WAYS = pytest.mark.parametrize("how", ["killed", "frozen"])
@@ -22,14 +21,6 @@ QUICKLY_S = 4.0
 def stack(fragile: Fragile) -> Stack:
     """The stack that has a Valkey for the cache and one for the broker."""
     return fragile.stack
-
-
-def within(limit_s: float, request: Callable[[], httpx2.Response]) -> httpx2.Response:
-    """Send a request and hold it to a time."""
-    started = time.monotonic()
-    answer = request()
-    assert time.monotonic() - started < limit_s, f"it took {time.monotonic() - started:.1f} s"
-    return answer
 
 
 def told(person: Person, kind: str) -> bool:

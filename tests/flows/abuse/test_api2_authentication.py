@@ -12,6 +12,7 @@ from tests.clients import PASSWORD
 from tests.flows.abuse.cast import CANARY_PIN, Cast, Customer
 from tests.flows.abuse.conftest import Refusals
 from tests.flows.abuse.fingerprint import Fingerprint
+from tests.flows.abuse.tables import MONEY
 from tests.flows.abuse.wire import Wire, check_problem
 from tests.stack import Stack
 from users import tokens
@@ -232,7 +233,6 @@ class TestPins:
     ) -> None:
         guesser = Customer(stack.address, first_name="Gozi")
         guesser.set_pin()
-        body = {"to": "{bola_email}", "amount": "1.00"}
         for left in (4, 3, 2):
             wrong = guesser.pay(TRANSFER, {"to": guesser.email, "amount": "1.00", "pin": "000000"})
             assert (wrong.json()["code"], wrong.json()["attempts_left"]) == ("invalid_pin", left)
@@ -243,14 +243,16 @@ class TestPins:
         assert last.json()["code"] == "pin_locked"
         watch.settle()
         for pin in (CANARY_PIN, "000000"):
-            sent = {**body, "pin": pin}
-            refused("nobody", "POST", TRANSFER, sent, token=guesser.access, status=403, code="pin_locked")
+            for path in (TRANSFER, "/bills/pay"):
+                sent = {**MONEY[path], "pin": pin}
+                refused("nobody", "POST", path, sent, token=guesser.access, status=403, code="pin_locked")
         guesser.close()
 
-    def test_2_19_no_pin_and_no_pin_set(self, refused: Refusals) -> None:
-        body = {"to": "{bola_email}", "amount": "1.00"}
-        refused("ada", "POST", TRANSFER, body, status=403, code="pin_required")
-        refused("nneka", "POST", TRANSFER, {**body, "pin": "5083"}, status=403, code="pin_not_set")
+    @pytest.mark.parametrize("path", [TRANSFER, "/bills/pay", "/payments/pay-bill"])
+    def test_2_19_no_pin_and_no_pin_set(self, refused: Refusals, path: str) -> None:
+        body = {name: value for name, value in MONEY[path].items() if name != "pin"}
+        refused("ada", "POST", path, body, status=403, code="pin_required")
+        refused("nneka", "POST", path, {**body, "pin": "5083"}, status=403, code="pin_not_set")
 
     @pytest.mark.parametrize(
         "pin",

@@ -11,6 +11,7 @@ import pytest
 
 from tests.flows.abuse.cast import CANARY_PIN, Cast, Customer
 from tests.flows.abuse.fingerprint import Fingerprint
+from tests.flows.abuse.tables import BILL
 from tests.flows.abuse.wire import Answer, Wire, check_manners, check_problem
 from tests.stack import Stack
 
@@ -160,6 +161,23 @@ class TestCustomers:
         assert statuses[201] + statuses[429] == 45
         assert 30 <= statuses[201] <= 40
         assert after - before == statuses[201]
+
+    def test_4_07_both_routes_of_a_bill_share_one_count(
+        self, at: Callable[[int], Wire], cast: Cast, watch: Fingerprint
+    ) -> None:
+        """What is refused counts, too: here there is not enough money for any of them."""
+        body = cast.fill({**BILL, "amount": "999999.00"})
+
+        def send(n: int) -> Answer:
+            path = ("/bills/pay", "/payments/pay-bill")[n % 2]
+            headers = {"Idempotency-Key": str(uuid4())}
+            return at(n).send("POST", f"/api/v1{path}", body, token=cast.ada.access, headers=headers)
+
+        with watch.unchanged(keys_too=False):
+            statuses, answers, _ = storm(45, send)
+        assert statuses[422] + statuses[429] == 45
+        assert 30 <= statuses[422] <= 40
+        assert all("Retry-After" in answer.headers for answer in answers if answer.status == 429)
 
     def test_4_07_every_answer_says_what_is_left(self, at: Callable[[int], Wire], cast: Cast) -> None:
         answer = at(6).send("GET", "/api/v1/limits", token=cast.ada.access)
