@@ -56,6 +56,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Item, ...]], ...]] = (
             Item("Ledger entries", "menu_book", "transactions.LedgerEntry"),
             Item("Chart of accounts", "account_tree", "transactions.LedgerAccount"),
             Item("Balance snapshots", "photo_camera", "transactions.BalanceSnapshot"),
+            Item("Seals", "verified", "transactions.LedgerSeal"),
             Item("All parked credits", "inventory_2", "transactions.ParkedCredit"),
             Item("Payment intents", "add_card", "payments.PaymentIntent"),
             Item("Payments in", "payments", "payments.Payment"),

@@ -52,10 +52,10 @@ PUBLIC_URL = env.str("PUBLIC_URL", default=f"http://127.0.0.1:{env.int('PORT', d
 ACCESS_TOKEN_KEYS = env.list("ACCESS_TOKEN_KEYS", default=[f"k1:{secret('ACCESS_TOKEN_SECRET')}"])
 FIELD_KEYS = env.list("FIELD_KEYS", default=[f"k1:{secret('FIELD_SECRET')}"])
 PIN_PEPPERS = env.list("PIN_PEPPERS", default=[f"1:{secret('PIN_PEPPER')}"])
+SEAL_KEYS = env.list("SEAL_KEYS", default=[f"k1:{secret('SEAL_SECRET')}"])
 REFRESH_TOKEN_SECRET = secret("REFRESH_TOKEN_SECRET")
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=env.int("ACCESS_TOKEN_EXPIRE_MINUTES", default=10))
-REFRESH_TOKEN_LIFETIME = timedelta(days=30)
-REFRESH_GRACE = timedelta(seconds=10)
+REFRESH_TOKEN_LIFETIME, REFRESH_GRACE = timedelta(days=30), timedelta(seconds=10)
 
 INSTALLED_APPS = [
     "unfold",

@@ -5,6 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from fintech_core.jobs import run_record
+from transactions.sealing import chain
 from transactions.services import releasing, snapshots
 
 
@@ -26,3 +27,10 @@ def take_balance_snapshots() -> None:
     """Write down what each account has, behind the watermark; a transaction left open fails the run, and says so."""
     with run_record("transactions.take_balance_snapshots") as detail:
         detail["taken"] = snapshots.take_snapshots()
+
+
+@shared_task(name="transactions.seal_ledger")
+def seal_ledger() -> None:
+    """Seal what is complete and not sealed yet, behind the watermark."""
+    with run_record("transactions.seal_ledger") as detail:
+        detail["sealed"] = len(chain.seal())

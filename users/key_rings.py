@@ -41,4 +41,5 @@ def parse_versions(name: str, pairs: Sequence[str]) -> dict[int, bytes]:
 def check() -> None:
     """Refuse to start with a ring that cannot be used."""
     parse("ACCESS_TOKEN_KEYS", settings.ACCESS_TOKEN_KEYS)
+    parse("SEAL_KEYS", settings.SEAL_KEYS)
     parse_versions("PIN_PEPPERS", settings.PIN_PEPPERS)

@@ -185,6 +185,8 @@ NEEDS_A_SEAL = {
     "another failure": (MOVEMENT, one("failure_code", "'x'", "id = %(voided)s")),
     "an earlier hold": (MOVEMENT, one("created_at", "created_at - interval '1 ms'", "id = %(pending)s")),
     "a larger hold, captured": (MOVEMENT, one("hold_amount", "hold_amount + 1", "id = %(bill)s")),
+    "place of a hold": (MOVEMENT, one("hold_number", "hold_number + 1000000", "id = %(pending)s")),
+    "place of an end": (MOVEMENT, one("end_number", "end_number + 1000000", "id = %(voided)s")),
     "wallet created_at": (WALLET, one("created_at", "now()", "id = %(wallet)s")),
 }  # fmt: skip
 
@@ -224,7 +226,15 @@ class TestPlantedEdits:
             (
                 Transaction,
                 MOVEMENT_EDITS,
-                {"reference", "expires_at", "initiated_by_id", "description", "metadata"},
+                {
+                    "reference",
+                    "expires_at",
+                    "initiated_by_id",
+                    "description",
+                    "metadata",
+                    "hold_number",
+                    "end_number",
+                },
             ),
             (Wallet, WALLET_EDITS, {"created_at"}),
         ):

@@ -1,4 +1,4 @@
-"""What proves the books, to look at: snapshots of balances."""
+"""What proves the books, to look at: snapshots of balances, and seals."""
 
 from django.contrib import admin
 from unfold.decorators import display
@@ -6,7 +6,7 @@ from unfold.decorators import display
 from fintech_core.admin import ReadOnlyModelAdmin
 from fintech_core.filters import CurrencyFilter
 from fintech_core.money import for_people
-from transactions.models import BalanceSnapshot
+from transactions.models import BalanceSnapshot, LedgerSeal
 
 
 @admin.register(BalanceSnapshot)
@@ -24,3 +24,12 @@ class BalanceSnapshotAdmin(ReadOnlyModelAdmin):
     def shown_balance(self, row: BalanceSnapshot) -> str:
         """Return the balance on the account's own side."""
         return for_people(row.balance, row.currency)
+
+
+@admin.register(LedgerSeal)
+class LedgerSealAdmin(ReadOnlyModelAdmin):
+    """The links of the chain, newest first. Whether they hold, ``verify_ledger --seals`` says."""
+
+    list_display = ("number", "sealed_at", "through_entry", "entries", "holds", "key_id", "chain")
+    ordering = ("-number",)
+    sortable_by = ()

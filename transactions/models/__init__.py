@@ -1,8 +1,17 @@
 """Tables of the ledger: the books, what proves them, the rules they are kept by, and what waits beside them."""
 
 from transactions.models.books import LedgerAccount, LedgerEntry, Transaction
-from transactions.models.evidence import BalanceSnapshot
+from transactions.models.evidence import BalanceSnapshot, LedgerSeal
 from transactions.models.parking import ParkedCredit
 from transactions.models.rules import FeeRule, LimitRule
 
-__all__ = ["BalanceSnapshot", "FeeRule", "LedgerAccount", "LedgerEntry", "LimitRule", "ParkedCredit", "Transaction"]
+__all__ = [
+    "BalanceSnapshot",
+    "FeeRule",
+    "LedgerAccount",
+    "LedgerEntry",
+    "LedgerSeal",
+    "LimitRule",
+    "ParkedCredit",
+    "Transaction",
+]

@@ -105,6 +105,11 @@ class Transaction(models.Model):
     created_at = models.DateTimeField(help_text="Database time under the wallet locks")
     completed_at = models.DateTimeField(null=True)
     effective_at = models.DateTimeField(null=True, help_text="Only when it differs from the recorded time")
+    # Drawn by triggers from one sequence: what has no entry is sealed in this order.
+    hold_number = models.BigIntegerField(null=True, editable=False, help_text="Place of the hold")
+    end_number = models.BigIntegerField(
+        null=True, editable=False, help_text="Place of its end without entries"
+    )
 
     class Meta:
         permissions: ClassVar = [
@@ -116,6 +121,12 @@ class Transaction(models.Model):
                 fields=["type", "source_kind", "source_id"],
                 condition=Q(source_id__isnull=False),
                 name="transaction_once_per_source",
+            ),
+            models.UniqueConstraint(
+                fields=["hold_number"], condition=Q(hold_number__isnull=False), name="transaction_by_hold"
+            ),
+            models.UniqueConstraint(
+                fields=["end_number"], condition=Q(end_number__isnull=False), name="transaction_by_end"
             ),
             models.CheckConstraint(
                 condition=Q(amount__gt=0) & Q(fee__gte=0), name="transaction_amount_is_positive"

@@ -8,7 +8,7 @@ its wallets.
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from fintech_core.fields import MoneyField
 from transactions.models.books import LedgerAccount
@@ -38,3 +38,40 @@ class BalanceSnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.balance} {self.currency} after entry {self.last_entry_id}"
+
+
+class LedgerSeal(models.Model):
+    """One link: the entries and holds after the first bounds, through the second ones; hashes are hexadecimal SHA-256.
+
+    ``digest`` is over the canonical bytes of the range, ``chain`` over this row's facts and the chain before it:
+    anybody can compute both again. ``mac`` is the chain's HMAC under the key that ``key_id`` names.
+    """
+
+    number = models.BigIntegerField(primary_key=True, help_text="1, 2, 3 … without a gap")
+    format = models.PositiveSmallIntegerField(help_text="How the canonical bytes are written")
+    after_entry = models.BigIntegerField()
+    through_entry = models.BigIntegerField()
+    after_hold = models.BigIntegerField()
+    through_hold = models.BigIntegerField()
+    entries = models.PositiveIntegerField()
+    holds = models.PositiveIntegerField(help_text="Holds made and ended in the range")
+    digest = models.CharField(max_length=64)
+    previous = models.CharField(max_length=64)
+    chain = models.CharField(max_length=64)
+    key_id = models.CharField(max_length=32)
+    mac = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["previous"], name="seal_chain_does_not_fork"),
+            models.CheckConstraint(
+                condition=Q(
+                    number__gte=1, through_entry__gte=F("after_entry"), through_hold__gte=F("after_hold")
+                ),
+                name="seal_goes_on",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"seal {self.number}"

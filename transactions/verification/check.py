@@ -14,8 +14,18 @@ MIGRATE = "manage.py money_out stop --actor EMAIL --reason {code}, then find out
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule that code proves, not a query. ``of`` is what a key names."""
+
+    code: str
+    meaning: str
+    of: str
+    next_step: str = STOP
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
-    """One rule. ``sql`` returns ``key`` and ``detail`` of every row that breaks it, nothing when all is well.
+    """One rule as a query: ``sql`` returns ``key`` and ``detail`` of every row that breaks it, or none.
 
     ``of`` is what a key names. The query may use ``%(name)s`` parameters that ``parameters`` returns, and
     ``:signed`` for the amount of entry ``e`` with a credit as plus.

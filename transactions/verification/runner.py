@@ -5,7 +5,8 @@ either seen whole or not at all. Only what is wrong crosses the wire.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -14,8 +15,19 @@ from django.db.backends.utils import CursorWrapper
 
 from fintech_core import clock
 from fintech_core.money import format_amount
-from transactions.verification import chart_rules, entries, movements, parked, snapshots, structure, wallets
-from transactions.verification.check import Check
+from transactions.models import LedgerSeal
+from transactions.sealing.publishing import Head
+from transactions.verification import (
+    chart_rules,
+    entries,
+    movements,
+    parked,
+    seals,
+    snapshots,
+    structure,
+    wallets,
+)  # fmt: skip
+from transactions.verification.check import LISTED, Check, Rule
 from transactions.verification.parts import parts
 from transactions.verification.report import CurrencyTotals, Finding, Report, Totals
 
@@ -54,29 +66,55 @@ _CURRENCIES = """
 """
 
 
-def verify(*, using: str = "default", progress: Progress | None = None) -> Report:
+def verify(
+    *,
+    using: str = "default",
+    progress: Progress | None = None,
+    with_seals: bool = False,
+    published: Iterable[Head] = (),
+) -> Report:
     """Re-prove the whole ledger and return what was found; changes nothing.
 
     Runs in a snapshot of its own, or inside the caller's transaction if there is one and then sees what that sees.
-    ``progress`` is called before each check with its number, how many there are, and its code. Raises DatabaseError
+    ``progress`` is called before each check with its number, how many there are, and its code. ``with_seals`` proves
+    the chain of seals and the rows under it, too, against the heads that were ``published``. Raises DatabaseError
     when the database does not answer; an empty report is never the result of a check that did not run.
     """
     checks, checked_at, started = every_check(), clock.now(), time.monotonic()
+    count = len(checks) + (len(seals.RULES) if with_seals else 0)
     findings: list[Finding] = []
-    broken: dict[str, int] = {}
+    broken: Counter[str] = Counter()
     with _snapshot(using) as cursor:
         for number, check in enumerate(checks, start=1):
             if progress is not None:
-                progress(number, len(checks), check.code)
-            listed, count = _run(cursor, check)
+                progress(number, count, check.code)
+            listed, rows = _run(cursor, check)
             findings += listed
-            if count:
-                broken[check.code] = count
+            if rows:
+                broken[check.code] = rows
+        if with_seals:
+            for rule, key, detail in _seals(cursor, using, published, progress, count):
+                broken[rule.code] += 1
+                if broken[rule.code] <= LISTED:
+                    findings.append(_finding(rule, key, detail))
         totals = _totals(cursor)
         notes = _notes(cursor)
     return Report(
-        checked_at, round(time.monotonic() - started, 3), len(checks), totals, tuple(findings), broken, notes
+        checked_at, round(time.monotonic() - started, 3), count, totals, tuple(findings), dict(broken), notes
     )
+
+
+def _seals(
+    cursor: CursorWrapper, using: str, published: Iterable[Head], progress: Progress | None, count: int
+) -> Iterator[seals.Broken]:
+    """Examine the chain, telling how far it came."""
+
+    def told(done: int, total: int) -> None:
+        if progress is not None:
+            progress(count, count, f"seals: {done} of {total} entries")
+
+    rows = LedgerSeal.objects.using(using).order_by("number")
+    return seals.examine(cursor, rows, published=published, told=told)
 
 
 @contextmanager
@@ -103,7 +141,7 @@ def _run(cursor: CursorWrapper, check: Check) -> tuple[list[Finding], int]:
     return listed, rows[0][2] if rows else 0
 
 
-def _finding(check: Check, key: str, detail: str) -> Finding:
+def _finding(check: Check | Rule, key: str, detail: str) -> Finding:
     row = f"{check.of} {key}"
     next_step = check.next_step.format(code=check.code, key=key, row=row)
     return Finding(check.code, check.meaning, row, detail, next_step)

@@ -14,6 +14,7 @@ from transactions.models import (
     BalanceSnapshot,
     LedgerAccount,
     LedgerEntry,
+    LedgerSeal,
     LimitRule,
     ParkedCredit,
     Transaction,
@@ -23,14 +24,16 @@ from transactions.verification.parts import parts
 from wallet.models import Wallet
 
 GUARDED: tuple[type[models.Model], ...] = (
-    LedgerAccount, Transaction, LedgerEntry, ParkedCredit, LimitRule, Wallet, AuditRecord, BalanceSnapshot,
+    LedgerAccount, Transaction, LedgerEntry, ParkedCredit, LimitRule, Wallet, AuditRecord, BalanceSnapshot, LedgerSeal,
 )  # fmt: skip
-APPEND_ONLY = (LedgerEntry, AuditRecord, BalanceSnapshot)
+APPEND_ONLY = (LedgerEntry, AuditRecord, BalanceSnapshot, LedgerSeal)
 # In the order of the migrations: of a function that was replaced, the newest text counts.
 GUARDS = (
     ("transactions", "ledger_triggers.sql"),
     ("transactions", "snapshot_triggers.sql"),
     ("transactions", "wallets_checked_in_bulk.sql"),
+    ("transactions", "two_phase_numbers.sql"),
+    ("transactions", "seal_triggers.sql"),
     ("fintech_core", "audit_append_only.sql"),
 )
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -10,6 +11,7 @@ from django.db import Error, transaction
 
 from notifications.services import publish
 from transactions import switches
+from transactions.sealing.publishing import Head, NotAPublishedFile, read
 from transactions.verification import Report, verify
 
 FOUND = 3
@@ -28,14 +30,26 @@ class Command(BaseCommand):
             "--progress", action="store_true", help="name each check on stderr (on a terminal always)"
         )
         parser.add_argument(
+            "--seals", action="store_true", help="prove the chain of seals and every row under it, too"
+        )
+        parser.add_argument(
+            "--published",
+            type=Path,
+            metavar="FILE",
+            help="with --seals: heads that seal_ledger --publish wrote",
+        )
+        parser.add_argument(
             "--stop-money-out", action="store_true", help="if something is found, pause outgoing money"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify, print, stop money out if asked to; exits 3 when something was found."""
         told = options["progress"] or (sys.stderr.isatty() and not options["json"])
+        published = _published(options["published"], with_seals=options["seals"])
         try:
-            report = verify(progress=self._progress if told else None)
+            report = verify(
+                progress=self._progress if told else None, with_seals=options["seals"], published=published
+            )
             stopped = options["stop_money_out"] and not report.balanced
             if stopped:
                 _stop(report)
@@ -78,6 +92,18 @@ class Command(BaseCommand):
             f"{totals.transactions} transactions, {totals.wallets} wallets, {report.checks} checks,"
             f" {report.took_s:.2f} s"
         )
+
+
+def _published(file: Path | None, *, with_seals: bool) -> list[Head]:
+    """Return the heads of a file. Raises CommandError when it cannot be read, or is of no use."""
+    if file is None:
+        return []
+    if not with_seals:
+        raise CommandError("--published goes with --seals.")
+    try:
+        return list(read(file))
+    except (OSError, NotAPublishedFile) as error:
+        raise CommandError(f"The published heads could not be read: {error}") from error
 
 
 @transaction.atomic

@@ -1,0 +1,1 @@
+DROP TRIGGER ledger_seals_are_append_only ON transactions_ledgerseal;

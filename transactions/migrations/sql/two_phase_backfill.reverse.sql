@@ -1,0 +1,2 @@
+-- The numbers go with their columns.
+SELECT 1;

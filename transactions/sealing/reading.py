@@ -1,0 +1,106 @@
+"""A range of the journal as canonical lines, in the one order in which it is hashed and exported.
+
+Each entry in the order of its id; before it the facts of its transaction, unless the entry before was of the same one;
+after a wallet's first entry the facts of that wallet. Then holds as they were made, and those that ended without
+entries as they ended, by their numbers.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.backends.utils import CursorWrapper
+
+from transactions.sealing import canonical
+
+PAGE: Final = 2_000
+
+_COLUMNS_OF_TRANSACTION: Final = ", ".join(
+    f"t.{column}::text" if column == "metadata" else f"t.{column}" for column in canonical.TRANSACTION
+)
+_COLUMNS_OF_HOLD: Final = ", ".join(
+    f"t.{column}::text" if column == "metadata" else f"t.{column}" for column in canonical.HOLD
+)
+_COLUMNS_OF_ENTRY: Final = ", ".join(
+    "a.code" if column == "account" else f"e.{column}" for column in canonical.ENTRY
+)
+_COLUMNS_OF_WALLET: Final = ", ".join(f"w.{column}" for column in canonical.WALLET)
+_ENTRIES: Final = f"""
+    SELECT {_COLUMNS_OF_ENTRY}, {_COLUMNS_OF_TRANSACTION}, {_COLUMNS_OF_WALLET}
+    FROM transactions_ledgerentry e
+    LEFT JOIN transactions_ledgeraccount a ON a.id = e.account_id
+    LEFT JOIN transactions_transaction t ON t.id = e.transaction_id
+    LEFT JOIN wallet_wallet w ON w.id = e.wallet_id AND e.wallet_version = 1
+    WHERE e.id > %s AND e.id <= %s ORDER BY e.id LIMIT {PAGE}
+"""  # noqa: S608  column names of this package
+_HOLDS: Final = f"""
+    SELECT t.hold_number, {_COLUMNS_OF_HOLD} FROM transactions_transaction t
+    WHERE t.hold_number > %s AND t.hold_number <= %s ORDER BY t.hold_number LIMIT {PAGE}
+"""  # noqa: S608
+_ENDS: Final = f"""
+    SELECT t.end_number, {_COLUMNS_OF_TRANSACTION} FROM transactions_transaction t
+    WHERE t.end_number > %s AND t.end_number <= %s ORDER BY t.end_number LIMIT {PAGE}
+"""  # noqa: S608
+_ENTRY_WIDTH: Final = len(canonical.ENTRY)
+_WALLET_AT: Final = _ENTRY_WIDTH + len(canonical.TRANSACTION)
+_VERSION_AT: Final = canonical.ENTRY.index("wallet_version")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The entries and holds after the first bounds, through the second ones."""
+
+    after_entry: int
+    through_entry: int
+    after_hold: int
+    through_hold: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many facts a reading met."""
+
+    entries: int = 0
+    holds: int = 0
+
+
+def lines(cursor: CursorWrapper, of: Range, tally: Tally) -> Iterator[bytes]:
+    """Yield the canonical lines of a range and count them; reads page by page, each a short statement."""
+    yield from _entries(cursor, of, tally)
+    yield from _holds(cursor, "hold", _HOLDS, of, tally)
+    yield from _holds(cursor, "end", _ENDS, of, tally)
+
+
+def _entries(cursor: CursorWrapper, of: Range, tally: Tally) -> Iterator[bytes]:
+    told = None
+    for row in _pages(cursor, _ENTRIES, of.after_entry, of.through_entry):
+        transaction_id = row[1]
+        if transaction_id != told:
+            yield canonical.line("transaction", row[_ENTRY_WIDTH:_WALLET_AT])
+            told = transaction_id
+        yield canonical.line("entry", row[:_ENTRY_WIDTH])
+        if row[_VERSION_AT] == 1:
+            yield canonical.line("wallet", row[_WALLET_AT:])
+        tally.entries += 1
+
+
+def _holds(cursor: CursorWrapper, kind: str, statement: str, of: Range, tally: Tally) -> Iterator[bytes]:
+    for row in _pages(cursor, statement, of.after_hold, of.through_hold):
+        tally.holds += 1
+        yield canonical.line(kind, row[1:])
+
+
+def _pages(
+    cursor: CursorWrapper,
+    statement: str,
+    after: int,
+    through: int,
+    key: Callable[[Any], int] = lambda row: row[0],
+) -> Iterator[Any]:
+    while after < through:
+        cursor.execute(statement, [after, through])
+        rows = cursor.fetchall()
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        after = key(rows[-1])
