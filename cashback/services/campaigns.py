@@ -1,7 +1,7 @@
 """What staff do with a campaign: write and edit a draft; start, pause and end it. Its terms stay once it has run."""
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -63,10 +63,10 @@ def end_campaign(*, campaign_id: UUID, actor: User, reason: str) -> Campaign:
 
 
 def told(value: object) -> Any:
-    """Return a term as the audit log keeps it: amounts and instants as text."""
+    """Return a term as the audit log keeps it: amounts and instants (in UTC) as text."""
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
 @transaction.atomic

@@ -9,19 +9,17 @@ from django.db import IntegrityError, transaction
 
 from cashback import services
 from cashback.enums import RewardStatus
-from cashback.models import Campaign, Reward
-from cashback.services import awards
+from cashback.models import Reward
+from cashback.selectors import reward_of
 from fintech_core import clock
 from fintech_core.audit import NotInTransaction
 from notifications.models import Event
 from tests.cashback.offers import (
     AIRTIME,
     ELECTRICITY,
-    SAMPLE,
     books,
     cashback_wallet,
     draft,
-    earn,
     held,
     pay,
     payer,
@@ -193,6 +191,16 @@ class TestOnce:
         TransactionService.post(draft_for_friend, now=clock.now())
         assert purse(friend) == (0, 10)
         assert sound()
+
+    def test_each_of_them_finds_their_own(self) -> None:
+        user, friend = payer(), UserFactory()
+        running()
+        bill = held(user, "100.00")
+        reward = settle(bill)
+        trigger = trigger_of(bill)
+        document = {"trigger_kind": trigger.kind, "trigger_id": trigger.id}
+        assert reward_of(user_id=user.pk, **document) == reward
+        assert reward_of(user_id=friend.pk, **document) is None
 
 
 @pytest.mark.django_db
@@ -387,26 +395,3 @@ class TestRaces:
         """Open the cashback wallets, as billers do before they settle."""
         for person in people:
             ensure_cashback_wallet(user_id=person.pk, currency="NGN")
-
-
-@pytest.mark.django_db
-class TestSample:
-    def test_10000_of_electricity_earn_100(self) -> None:
-        user = payer()
-        reward = pay(user, "10000.00", **ELECTRICITY)
-        assert reward is not None
-        assert f"{reward.amount:.2f}" == "100.00"
-        assert spent(Campaign.objects.get(code=SAMPLE).pk) == 100
-
-    def test_no_payment_earns_more_than_500(self) -> None:
-        promised = [
-            awards.preview(amount=Decimal(amount), currency="NGN", now=clock.now(), **ELECTRICITY)
-            for amount in ("49999.99", "50000.00", "5000000.00")
-        ]
-        assert promised == [Decimal("499.99"), 500, 500]
-
-    def test_earning_twice_adds_up(self) -> None:
-        user = UserFactory(kyc_tier=3)
-        earn(user, "100.00")
-        earn(user, "20.50")
-        assert purse(user) == (0, Decimal("120.50"))
