@@ -1,5 +1,6 @@
 """How a bill payment looks to its owner: one object, always with every field."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from billers.errors import BillDeclined, failure_detail, public_failure
 from billers.models import BillPayment
 from cashback import selectors as cashback
 from cashback.enums import RewardStatus
+from cashback.models import Reward
 from fintech_core import clock
 from fintech_core.exceptions import domain_problem
 from fintech_core.idempotency import Answer
@@ -21,6 +23,22 @@ POLL_AFTER = timedelta(seconds=2)
 
 def render(payment: BillPayment) -> dict[str, Any]:
     """Return the API's bill payment; needs ``product__biller``."""
+    return render_all([payment])[0]
+
+
+def render_all(payments: Sequence[BillPayment]) -> list[dict[str, Any]]:
+    """Return the API's bill payments of one customer, with one query for all their rewards."""
+    if not payments:
+        return []
+    rewards = cashback.rewards_of(
+        user_id=payments[0].user_id,
+        trigger_kind=SOURCE_KIND,
+        trigger_ids=[payment.pk for payment in payments],
+    )
+    return [_render(payment, rewards.get(payment.pk)) for payment in payments]
+
+
+def _render(payment: BillPayment, reward: Reward | None) -> dict[str, Any]:
     currency = payment.currency
     processing = payment.status == BillStatus.PROCESSING
     return {
@@ -35,7 +53,7 @@ def render(payment: BillPayment) -> dict[str, Any]:
         "fee": amount_text(payment.fee, currency),
         "total": amount_text(payment.amount + payment.fee, currency),
         "currency": currency,
-        "cashback": _cashback(payment),
+        "cashback": _cashback(payment, reward),
         "token": None if payment.token is None else str(payment.token),
         "units": payment.units or None,
         "receipt_url": None,
@@ -78,12 +96,11 @@ def _failure(payment: BillPayment) -> dict[str, str] | None:
     return {"code": public_failure(payment.failure_code), "detail": failure_detail(payment.failure_code)}
 
 
-def _cashback(payment: BillPayment) -> dict[str, str]:
+def _cashback(payment: BillPayment, reward: Reward | None) -> dict[str, str]:
     """Tell the cashback: ``pending`` as the quote saw it, ``earned`` as it was posted, ``none``."""
     currency = payment.currency
     if payment.status == BillStatus.PROCESSING and payment.expected_cashback > 0:
         return {"amount": amount_text(payment.expected_cashback, currency), "status": "pending"}
-    reward = cashback.reward_of(user_id=payment.user_id, trigger_kind=SOURCE_KIND, trigger_id=payment.pk)
     if reward is None or reward.status not in {RewardStatus.EARNED, RewardStatus.CANCELLED}:
         return {"amount": amount_text(payment.amount * 0, currency), "status": "none"}
     return {"amount": amount_text(reward.amount, currency), "status": reward.status}

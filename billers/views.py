@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from billers import selectors, services
 from billers.enums import Category
-from billers.rendering import answer_for, render
+from billers.rendering import answer_for, render, render_all
 from billers.serializers import (
     PAYMENT_FILTERS,
     BillerQuery,
@@ -167,11 +167,11 @@ class BillViewSet(ApiViewSet):
         page = (
             self.paginate_queryset(selectors.list_payments_for(user=signed_in_user(request), **query)) or []
         )
-        return self.get_paginated_response([render(payment) for payment in page])
+        return self.get_paginated_response(render_all(page))
 
     @extend_schema(operation_id="get_bill_payment", parameters=[PREFER], responses=BillPaymentResponse)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """Show one payment; ``Prefer: wait=N`` waits while it is under way, at most 8 s."""
-        wait_s = self.preferred_wait_s(settings.WEB_WAIT_LIMIT_S) if "Prefer" in request.headers else 0.0
+        wait_s = self.preferred_wait_s(settings.WEB_WAIT_LIMIT_S, otherwise_s=0.0)
         payment = selectors.wait_for_end(user=signed_in_user(request), payment_id=pk, wait_s=wait_s)
         return Response(render(payment))

@@ -1,5 +1,6 @@
 """Reads of this app, scoped by owner."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -60,9 +61,10 @@ def find_cashback_wallet(*, user_id: UUID, currency: str) -> Wallet | None:
     return Wallet.objects.filter(owner_id=user_id, kind=WalletKind.CASHBACK, currency=currency).first()
 
 
-def reward_of(*, user_id: UUID, trigger_kind: str, trigger_id: UUID) -> Reward | None:
-    """Return the reward that a business document earned its owner, for the app whose document it is."""
-    return Reward.objects.filter(user_id=user_id, trigger_kind=trigger_kind, trigger_id=trigger_id).first()
+def rewards_of(*, user_id: UUID, trigger_kind: str, trigger_ids: Collection[UUID]) -> dict[UUID, Reward]:
+    """Return the rewards that business documents earned their owner, by the document's id, for the documents' app."""
+    rewards = Reward.objects.filter(user_id=user_id, trigger_kind=trigger_kind, trigger_id__in=trigger_ids)
+    return {reward.trigger_id: reward for reward in rewards}
 
 
 def _sum(rewards: QuerySet[Reward]) -> Decimal:

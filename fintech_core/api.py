@@ -158,7 +158,12 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
             response["Idempotent-Replayed"] = "true"
         return response
 
-    def preferred_wait_s(self, limit_s: float) -> float:
-        """Return how long the client wants to wait: ``Prefer: wait=N`` (RFC 7240), at most the limit."""
+    def preferred_wait_s(self, limit_s: float, *, otherwise_s: float | None = None) -> float:
+        """Return how long the client wants to wait: ``Prefer: wait=N`` (RFC 7240), at most the limit.
+
+        Who says nothing of it waits ``otherwise_s``, the limit unless it is given.
+        """
         match = _PREFER_WAIT.search(self.request.headers.get("Prefer", ""))
-        return min(float(match[1]), limit_s) if match else limit_s
+        if match is None:
+            return limit_s if otherwise_s is None else otherwise_s
+        return min(float(match[1]), limit_s)

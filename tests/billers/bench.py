@@ -13,8 +13,11 @@ from pytest_django import Settings
 
 from billers import services, tasks
 from billers.models import BillAttempt, BillPayment
+from billers.services import settlement
+from billers.services.readings import Reading
 from cashback.models import Campaign, Reward
 from fintech_core import lua
+from fintech_core.outcomes import Outcome
 from notifications.models import Event
 from tests.factories import UserFactory
 from tests.sandbox.actors import Merchant, SandboxProcess
@@ -32,6 +35,13 @@ def close_circuit() -> None:
     get_redis_connection("default").delete(
         lua.key("circuit", "{vtpass}", "window"), lua.key("circuit", "{vtpass}", "state")
     )
+
+
+def age_circuit(seconds: int) -> None:
+    """Let an open circuit be open for so many seconds longer."""
+    state = lua.key("circuit", "{vtpass}", "state")
+    redis = get_redis_connection("default")
+    redis.hset(state, "opened_at", int(redis.hget(state, "opened_at")) - seconds)
 
 
 @contextmanager
@@ -63,7 +73,8 @@ def order(**changes: Any) -> services.Order:
         "amount": Decimal("10000.00"),
         "currency": "NGN",
     }
-    return services.Order(**{**facts, **changes})
+    facts |= changes
+    return services.Order(**{**facts, "amount": Decimal(facts["amount"])})
 
 
 def new_payment(user: User | None = None, **changes: Any) -> BillPayment:
@@ -86,6 +97,18 @@ def work_until_final(payment: BillPayment, *, at_most: int = 12) -> BillPayment:
         if due is None:
             break
         work(payment, after_s=(due - timezone.now()).total_seconds() + 0.1)
+    return payment
+
+
+def end_as(payment: BillPayment, code: str) -> BillPayment:
+    """Let the vendor refuse a payment, as if a worker had been told so just now."""
+    settlement.settle(
+        attempt_id=attempt_of(payment).pk,
+        lease_number=payment.lease_number,
+        reading=Reading(Outcome.DECLINED, code),
+        now=timezone.now(),
+    )
+    payment.refresh_from_db()
     return payment
 
 
