@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from billers.models import BillPayment
-from transactions.enums import ParkedCreditStatus
-from transactions.models import ParkedCredit
+from transactions.enums import AdjustmentStatus, ParkedCreditStatus
+from transactions.models import Adjustment, ParkedCredit
 from users.enums import KycStatus
 from users.models import KycCase
 
@@ -33,6 +33,11 @@ def _parked_credits() -> int:
     return ParkedCredit.objects.filter(status=ParkedCreditStatus.PARKED)[:MOST_COUNTED].count()
 
 
+def _open_adjustments() -> int:
+    return Adjustment.objects.filter(status=AdjustmentStatus.REQUESTED)[:MOST_COUNTED].count()
+
+
 OPEN_KYC = Queue(urlencode({"status__exact": KycStatus.IN_REVIEW.value}), _open_kyc)
 BILLS_TO_REVIEW = Queue(urlencode({"needs_review__exact": 1}), _bills_to_review)
 PARKED_CREDITS = Queue(urlencode({"status__exact": ParkedCreditStatus.PARKED.value}), _parked_credits)
+OPEN_ADJUSTMENTS = Queue(urlencode({"status__exact": AdjustmentStatus.REQUESTED.value}), _open_adjustments)

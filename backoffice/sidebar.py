@@ -34,6 +34,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Item, ...]], ...]] = (
         (
             Item("Identity checks", "badge", "users.KycCase", queues.OPEN_KYC),
             Item("Bills to review", "rule", "billers.BillPayment", queues.BILLS_TO_REVIEW),
+            Item("Corrections to decide", "balance", "transactions.Adjustment", queues.OPEN_ADJUSTMENTS),
             Item("Parked credits", "local_parking", "transactions.ParkedCredit", queues.PARKED_CREDITS),
         ),
     ),
@@ -57,6 +58,8 @@ SECTIONS: Final[tuple[tuple[str, tuple[Item, ...]], ...]] = (
             Item("Chart of accounts", "account_tree", "transactions.LedgerAccount"),
             Item("Balance snapshots", "photo_camera", "transactions.BalanceSnapshot"),
             Item("Seals", "verified", "transactions.LedgerSeal"),
+            Item("Corrections", "edit_note", "transactions.Adjustment"),
+            Item("Closed months", "event_busy", "transactions.ClosedMonth"),
             Item("All parked credits", "inventory_2", "transactions.ParkedCredit"),
             Item("Payment intents", "add_card", "payments.PaymentIntent"),
             Item("Payments in", "payments", "payments.Payment"),

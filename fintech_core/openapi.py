@@ -58,7 +58,8 @@ class Schema(AutoSchema):
         if operation and isinstance(view, ApiViewSet) and view.action in view.money_actions:
             parameters = [*operation.get("parameters", []), _DRY_RUN_PARAMETER]
             operation["parameters"] = sorted(parameters, key=lambda one: (one["in"], one["name"]))
-            operation["responses"]["200"] = _rehearsed(operation["responses"]["201"])
+            answers = operation["responses"]
+            answers["200"] = _rehearsed(answers.get("201") or answers["202"])
         return operation
 
 

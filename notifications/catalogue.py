@@ -215,6 +215,13 @@ CATALOGUE: dict[str, EventType] = _catalogue(
             channels=BOTH,
         ),
         EventType(
+            "wallet.adjusted",
+            "Staff corrected a wallet: money in or out that nobody had asked for.",
+            Category.MONEY,
+            fields=("transaction_id", "reference", "direction", "amount", "currency"),
+            channels=BOTH,
+        ),
+        EventType(
             "ledger.invariant_broken",
             "A check of the ledger found something wrong; money out is switched off.",
             Category.SYSTEM,

@@ -57,6 +57,14 @@ class ParkedCreditStatus(models.TextChoices):
     RELEASED = "released", "Released"
 
 
+class AdjustmentStatus(models.TextChoices):
+    """A correction that one person asked for and another decides."""
+
+    REQUESTED = "requested", "Requested"
+    BOOKED = "booked", "Booked"
+    REJECTED = "rejected", "Rejected"
+
+
 class BalanceClock(models.TextChoices):
     """Which time a question about the past means: when it was written, or when it counts."""
 

@@ -106,5 +106,29 @@ class BooksDoNotAddUp(DomainError):
     code, status, title = "books_do_not_add_up", 503, "This cannot be told now"
 
 
+class AnotherPersonRequired(DomainError):
+    """Whoever asked for it does not decide it."""
+
+    code, status, title = "another_person_required", 403, "Somebody else must decide this"
+
+
+class AdjustmentDecided(DomainError):
+    """A correction is booked or rejected once."""
+
+    code, status, title = "adjustment_decided", 409, "This correction was decided before"
+
+
+class EffectiveTimeRefused(DomainError):
+    """A movement cannot take effect in a closed month, in the future, or before its wallet was opened."""
+
+    code, status, title = "effective_time_refused", 422, "It cannot take effect at this time"
+
+
+class MonthNotClosable(DomainError):
+    """Months are closed in their order, each once, and only when they are over."""
+
+    code, status, title = "month_not_closable", 422, "This month cannot be closed"
+
+
 class ChartViolation(Exception):
     """A draft touches an account its type may not touch, or does not balance: a bug, never a client's fault."""

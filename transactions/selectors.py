@@ -41,6 +41,11 @@ def get_transaction_for_staff(*, transaction_id: UUID) -> Transaction:
     return found
 
 
+def with_metadata(rows: "QuerySet[Transaction]", *, key: str, value: str) -> "QuerySet[Transaction]":
+    """Keep the movements whose metadata has this key with this value, by an index of those that have metadata."""
+    return rows.exclude(metadata={}).filter(metadata__contains={key: value})
+
+
 def entries_of(*, transaction: Transaction) -> "QuerySet[LedgerEntry]":
     """Return all entries of a movement, in booking order: they add up to zero."""
     return transaction.entries.select_related("account", "wallet__owner").order_by("id")

@@ -5,6 +5,7 @@ from django.urls import path
 from transactions.views import (
     LimitsViewSet,
     PastViewSet,
+    StaffAdjustmentViewSet,
     StaffTransactionViewSet,
     StatementViewSet,
     TransactionViewSet,
@@ -21,5 +22,6 @@ urlpatterns = [
     path("transactions/history", TransactionViewSet.as_view({"get": "history"})),
     path("transactions/<uuid:pk>", TransactionViewSet.as_view({"get": "retrieve"})),
     path("transactions/<uuid:pk>/entries", TransactionViewSet.as_view({"get": "entries"})),
+    path("admin/adjustments", StaffAdjustmentViewSet.as_view({"post": "create"})),
     path("admin/transactions/<uuid:pk>/reverse", StaffTransactionViewSet.as_view({"post": "reverse"})),
 ]

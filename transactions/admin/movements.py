@@ -91,7 +91,7 @@ class TransactionAdmin(DocumentModelAdmin):
     list_filter = ("status", "type", CurrencyFilter)
     list_select_related = ("from_user", "to_user")
     search_fields = ("reference__exact",)
-    search_help_text = "A whole reference, an id, or the e-mail address of one side"
+    search_help_text = "A whole reference, an id, the e-mail address of one side, or key=value of metadata"
     ordering = ("-id",)
     sortable_by = ()
     paginator = InfinitePaginator
@@ -131,10 +131,13 @@ class TransactionAdmin(DocumentModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Transaction], search_term: str
     ) -> tuple[QuerySet[Transaction], bool]:
-        """Find by reference, by id, or by a side's e-mail address: each of them by its own index."""
+        """Find by reference, id, a side's e-mail address or ``key=value`` of metadata: each by its own index."""
         term = search_term.strip()
         if not term:
             return queryset, False
+        if "=" in term:
+            key, _, value = term.partition("=")
+            return selectors.with_metadata(queryset, key=key.strip(), value=value.strip()), False
         if "@" in term:
             people = list(User.objects.filter(email=term.lower()).values_list("pk", flat=True))
             return queryset.filter(Q(from_user__in=people) | Q(to_user__in=people)), False

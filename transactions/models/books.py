@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -168,6 +169,13 @@ class Transaction(models.Model):
             ),
             models.Index(
                 fields=["refund_of"], condition=Q(refund_of__isnull=False), name="transaction_refunds_of"
+            ),
+            # Ordinary movements carry no metadata, so they are not in this index and pay nothing for it.
+            GinIndex(
+                fields=["metadata"],
+                opclasses=["jsonb_path_ops"],
+                condition=~Q(metadata={}),
+                name="transaction_by_metadata",
             ),
         ]
 

@@ -75,3 +75,23 @@ class LedgerSeal(models.Model):
 
     def __str__(self) -> str:
         return f"seal {self.number}"
+
+
+class VerificationMark(models.Model):
+    """Up to where everything was proven once; an incremental verification goes on from the newest one.
+
+    ``seal_number`` is the last seal that was proven with its rows, 0 when none was. ``mac`` is under the key of the
+    seals: a mark that somebody else wrote is not believed.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    through_entry = models.BigIntegerField()
+    through_hold = models.BigIntegerField()
+    seal_number = models.BigIntegerField()
+    seal_chain = models.CharField(max_length=64)
+    checked_at = models.DateTimeField()
+    key_id = models.CharField(max_length=32)
+    mac = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"proven through entry {self.through_entry}"

@@ -11,7 +11,9 @@ from django.db import models
 
 from fintech_core.models import AuditRecord
 from transactions.models import (
+    Adjustment,
     BalanceSnapshot,
+    ClosedMonth,
     LedgerAccount,
     LedgerEntry,
     LedgerSeal,
@@ -25,8 +27,9 @@ from wallet.models import Wallet
 
 GUARDED: tuple[type[models.Model], ...] = (
     LedgerAccount, Transaction, LedgerEntry, ParkedCredit, LimitRule, Wallet, AuditRecord, BalanceSnapshot, LedgerSeal,
+    ClosedMonth, Adjustment,
 )  # fmt: skip
-APPEND_ONLY = (LedgerEntry, AuditRecord, BalanceSnapshot, LedgerSeal)
+APPEND_ONLY = (LedgerEntry, AuditRecord, BalanceSnapshot, LedgerSeal, ClosedMonth)
 # In the order of the migrations: of a function that was replaced, the newest text counts.
 GUARDS = (
     ("transactions", "ledger_triggers.sql"),
@@ -34,6 +37,7 @@ GUARDS = (
     ("transactions", "wallets_checked_in_bulk.sql"),
     ("transactions", "two_phase_numbers.sql"),
     ("transactions", "seal_triggers.sql"),
+    ("transactions", "closed_months.sql"),
     ("fintech_core", "audit_append_only.sql"),
 )
 

@@ -1,5 +1,6 @@
 """Routes of the ledger, by topic."""
 
+from transactions.views.corrections import StaffAdjustmentViewSet
 from transactions.views.movements import (
     LimitsViewSet,
     StaffTransactionViewSet,
@@ -11,6 +12,7 @@ from transactions.views.statements import PastViewSet, StatementViewSet
 __all__ = [
     "LimitsViewSet",
     "PastViewSet",
+    "StaffAdjustmentViewSet",
     "StaffTransactionViewSet",
     "StatementViewSet",
     "TransactionViewSet",

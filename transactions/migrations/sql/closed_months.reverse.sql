@@ -1,0 +1,3 @@
+DROP TRIGGER ledger_closed_months_are_append_only ON transactions_closedmonth;
+DROP TRIGGER ledger_effective_time ON transactions_transaction;
+DROP FUNCTION ledger_check_effective_time();

@@ -1,0 +1,56 @@
+"""Routes by which staff correct wallets."""
+
+from typing import ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from fintech_core import clock
+from fintech_core.api import ApiViewSet
+from fintech_core.idempotency import Answer
+from transactions.enums import Direction
+from transactions.serializers.corrections import AdjustmentRequest, AdjustmentResponse
+from transactions.services import adjustments
+from transactions.views.movements import IDEMPOTENCY_KEY
+from users.authentication import signed_in_user
+from users.permissions import StaffPermission
+
+
+@extend_schema(tags=["staff"])
+class StaffAdjustmentViewSet(ApiViewSet):
+    """Asking for a correction of a wallet; somebody else books it."""
+
+    permission_classes = (IsAuthenticated, StaffPermission)
+    money_actions: ClassVar = frozenset({"create"})
+    staff_permissions: ClassVar = {"create": "transactions.add_adjustment"}
+
+    @extend_schema(
+        operation_id="request_adjustment",
+        parameters=[IDEMPOTENCY_KEY],
+        request=AdjustmentRequest,
+        responses={202: AdjustmentResponse},
+    )
+    def create(self, request: Request) -> Response:
+        """Ask for money into (credit) or out of (debit) a wallet, with a reason; another person decides."""
+        body = self.read_body(AdjustmentRequest)
+        maker = signed_in_user(request)
+        wallet, effective_at = body["wallet"], body.get("effective_at")
+
+        def work() -> Answer:
+            asked = adjustments.request_adjustment(
+                wallet=wallet,
+                direction=Direction(body["direction"]),
+                amount=body["amount"],
+                reason=body["reason"],
+                effective_at=effective_at,
+                maker=maker,
+                now=clock.now(),
+            )
+            return Answer(202, {"approval_id": str(asked.pk)})
+
+        answer = self.answer_once(
+            operation="request_adjustment", body={**body, "wallet": str(wallet.pk)}, work=work
+        )
+        return self.respond(answer)
