@@ -186,6 +186,18 @@ class TestRedeem:
         assert (answer.status_code, codes(answer)) == (400, {"validation_error", "unknown_parameter"})
         assert books() == before
 
+    def test_a_dry_run_tells_the_answer_and_moves_nothing(self, api: Api, ada: User) -> None:
+        before = books()
+        tried = api(ada).post(f"{REDEEM}?dry_run=true", {"amount": "40.00"}, format="json")
+        refused = api(ada).post(f"{REDEEM}?dry_run=true", {"amount": "100.01"}, format="json")
+        assert (tried.status_code, tried.json()["dry_run"], tried.json()["amount"]) == (200, True, "40.00")
+        assert (refused.status_code, refused.json()["dry_run"], refused.json()["code"]) == (
+            422,
+            True,
+            "insufficient_funds",
+        )
+        assert books() == before
+
     def test_without_a_key_is_refused(self, api: Api, ada: User) -> None:
         before = books()
         answer = api(ada).post(REDEEM, {}, format="json")
