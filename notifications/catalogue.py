@@ -135,13 +135,6 @@ CATALOGUE: dict[str, EventType] = _catalogue(
             "transfer.received", "Money came from somebody.", Category.MONEY, fields=_TRANSFER, channels=BOTH
         ),
         EventType(
-            "bulk_transfer.completed",
-            "Many transfers of one request are done; some may have failed.",
-            Category.MONEY,
-            fields=("bulk_transfer_id", "amount", "currency", "succeeded", "failed"),
-            channels=BOTH,
-        ),
-        EventType(
             "funding.succeeded",
             "Money came in through a gateway.",
             Category.MONEY,
@@ -219,6 +212,13 @@ CATALOGUE: dict[str, EventType] = _catalogue(
             Category.MONEY,
             fields=("transaction_id", "reversal_id", "reference", "amount", "currency"),
             optional=("reason",),
+            channels=BOTH,
+        ),
+        EventType(
+            "transaction.refunded",
+            "A part of a transaction, or all of it, was given back to its payer.",
+            Category.MONEY,
+            fields=("transaction_id", "refund_id", "reference", "amount", "currency"),
             channels=BOTH,
         ),
         EventType(

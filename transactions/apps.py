@@ -12,7 +12,6 @@ class TransactionsConfig(AppConfig):
     def ready(self) -> None:
         """Register how a transaction answers a replayed request."""
         from fintech_core.idempotency import register_document
-        from transactions import bulk_rendering, rendering
+        from transactions import rendering
 
         register_document("transaction", rendering.answer)
-        register_document(bulk_rendering.DOCUMENT, bulk_rendering.answer)

@@ -76,34 +76,22 @@ class NotReversible(DomainError):
     code, status, title = "not_reversible", 422, "This transaction cannot be reversed"
 
 
+class NotRefundable(DomainError):
+    """Only a completed transfer or bill is refunded here; a funding goes back through its gateway."""
+
+    code, status, title = "not_refundable", 422, "This transaction cannot be refunded"
+
+
+class RefundExceedsAmount(DomainError):
+    """All refunds of a transaction together give back at most its amount; the facts say what is left."""
+
+    code, status, title = "refund_exceeds_amount", 422, "This is more than is left to refund"
+
+
 class DuplicateReference(DomainError):
     """The reference, or the business document behind the movement, was booked before."""
 
     code, status, title = "duplicate_reference", 409, "This was booked before"
-
-
-class BulkTransferFailed(DomainError):
-    """None of the transfers of a bulk succeeded; the facts say why, item by item."""
-
-    code, status, title = "bulk_transfer_failed", 422, "None of these transfers succeeded"
-
-
-class NotSent(DomainError):
-    """This item would have passed, but another one of an all-or-nothing bulk did not."""
-
-    code, status, title = "not_sent", 422, "Another transfer of the same request was refused"
-
-
-class WalletsBusy(DomainError):
-    """The wallets of these items stayed locked by others for too long; nothing was moved."""
-
-    code, status, title, retryable = "wallets_busy", 503, "The wallets were busy for too long", True
-
-
-class TooManyUnknownRecipients(DomainError):
-    """A bulk must not tell a stranger's list of addresses apart into customers and others."""
-
-    code, status, title = "too_many_unknown_recipients", 422, "Too many of the recipients are unknown"
 
 
 class LimitRuleRefused(DomainError):

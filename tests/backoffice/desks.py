@@ -34,9 +34,9 @@ def address(model: type[models.Model], page: str, *args: object) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
-def press(client: Client, path: str, reason: str = REASON) -> HttpResponse:
+def press(client: Client, path: str, reason: str = REASON, **answers: str) -> HttpResponse:
     """Send a dialog's form, as Unfold's page does."""
-    return client.post(path, {"_form_submitted": "on", "reason": reason})  # type: ignore[return-value]
+    return client.post(path, {"_form_submitted": "on", "reason": reason, **answers})  # type: ignore[return-value]
 
 
 def told(client: Client) -> str:

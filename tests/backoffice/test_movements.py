@@ -21,6 +21,7 @@ from wallet.services import freeze_wallet
 
 pytestmark = pytest.mark.django_db
 VIEW, REVERSE = "transactions.view_transaction", "transactions.reverse_transaction"
+REFUND = "transactions.refund_transaction"
 ENTRIES, SWITCH = "transactions.view_ledgerentry", "transactions.switch_money_out"
 
 
@@ -160,6 +161,46 @@ class TestReversing:
         press(client, address(Transaction, "reverse", sent.pk))
         assert not is_offered(sent)
         assert not is_offered(Transaction.objects.get(reverses=sent))
+
+
+class TestRefunding:
+    def test_a_part_and_then_the_rest_with_the_reason(self, sent: Transaction) -> None:
+        client, path = clerk(VIEW, REFUND), address(Transaction, "refund", sent.pk)
+        press(client, path, amount=" 150.00 ")
+        assert "The refund is booked." in told(client)
+        press(client, path)
+        amounts = Transaction.objects.filter(refund_of=sent).order_by("pk").values_list("amount", flat=True)
+        assert list(amounts) == [150, 250]
+        assert main_wallet(sent.from_user).balance == Decimal(1500)
+        assert set(
+            AuditRecord.objects.filter(action="transaction.refunded").values_list("reason", flat=True)
+        ) == {REASON}
+        assert "/refund/" not in client.get(address(Transaction, "change", sent.pk)).content.decode()
+
+    @pytest.mark.parametrize("amount", ["400.01", "0", "-1", "1.001", "many", "1e2"])
+    def test_what_is_no_part_of_it_is_refused_and_told(self, sent: Transaction, amount: str) -> None:
+        client, before = clerk(VIEW, REFUND), books()
+        press(client, address(Transaction, "refund", sent.pk), amount=amount)
+        assert told(client)
+        assert books() == before
+
+    def test_5_01_looking_or_reversing_is_no_right_to_refund(self, sent: Transaction) -> None:
+        before = books()
+        assert press(clerk(VIEW, REVERSE), address(Transaction, "refund", sent.pk)).status_code == 403
+        assert books() == before
+
+    @pytest.mark.parametrize(("dialog", "right"), [("reverse", "REVERSE"), ("refund", "REFUND")])
+    def test_a_shortfall_needs_a_permission_of_its_own(
+        self, sent: Transaction, dialog: str, right: str
+    ) -> None:
+        send(main_wallet(sent.to_user), main_wallet(UserFactory()), "300.00")
+        permission = {"REVERSE": REVERSE, "REFUND": REFUND}[right]
+        path, before = address(Transaction, dialog, sent.pk), books()
+        assert press(clerk(VIEW, permission), path, book_shortfall="on").status_code == 403
+        assert books() == before
+        press(clerk(VIEW, permission, "transactions.book_shortfall"), path, book_shortfall="on")
+        assert main_wallet(sent.from_user).balance == Decimal(1500)
+        assert LedgerEntry.objects.get(account__code="receivables").amount == 300
 
 
 class TestMoneyOut:

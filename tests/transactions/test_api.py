@@ -1,14 +1,19 @@
 """The ledger's routes, in process."""
 
 from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.db import transaction as db
 from rest_framework.test import APIClient
 
 from fintech_core import clock
 from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
+from transactions.services import TransactionService
 from users.models import User
 from users.services import pins
 
@@ -197,3 +202,79 @@ class TestStaff:
         assert (first.status_code, again.status_code, again.json()["code"]) == (201, 409, "already_reversed")
         assert main_wallet(ada).balance == 100
         assert api(ada).get(f"/api/v1/transactions/{sent['id']}").json()["reversed_by"] == first.json()["id"]
+
+
+class TestRefund:
+    """Staff give a part back over HTTP."""
+
+    @staticmethod
+    def ask(client: APIClient, transaction_id: str, query: str = "", **body: object) -> Any:
+        return client.post(
+            f"/api/v1/admin/transactions/{transaction_id}/refund{query}", {"reason": "goods came back", **body},
+            format="json", headers={"Idempotency-Key": str(uuid4())},
+        )  # fmt: skip
+
+    def test_gives_a_part_and_then_the_rest(self, api: Api, ada: User) -> None:
+        staff = api(UserFactory(is_staff=True, is_superuser=True))
+        sent = transfer(api(ada), {"to": UserFactory().email, "amount": "40.00"}).json()
+        part = self.ask(staff, sent["id"], amount="15.00")
+        assert (part.status_code, part.json()["type"], part.json()["amount"]) == (201, "refund", "15.00")
+        rest = self.ask(staff, sent["id"])
+        assert rest.json()["amount"] == "25.00"
+        assert main_wallet(ada).balance == 100
+        shown = api(ada).get(f"/api/v1/transactions/{sent['id']}").json()
+        assert sorted(shown["refunds"]) == sorted([part.json()["id"], rest.json()["id"]])
+        more = self.ask(staff, sent["id"], amount="0.01")
+        assert (more.status_code, more.json()["code"], more.json()["remaining"]) == (
+            422, "refund_exceeds_amount", "0.00",
+        )  # fmt: skip
+
+    def test_a_dry_run_shows_it_and_keeps_nothing(self, api: Api, ada: User) -> None:
+        staff = api(UserFactory(is_staff=True, is_superuser=True))
+        sent = transfer(api(ada), {"to": UserFactory().email, "amount": "40.00"}).json()
+        tried = self.ask(staff, sent["id"], "?dry_run=true", amount="15.00")
+        assert (tried.status_code, tried.json()["dry_run"], tried.json()["amount"]) == (200, True, "15.00")
+        assert main_wallet(ada).balance == 60
+
+    def test_a_shortfall_needs_a_permission_of_its_own(self, api: Api, ada: User) -> None:
+        chidi = UserFactory()
+        sent = transfer(api(ada), {"to": chidi.email, "amount": "40.00"}).json()
+        with db.atomic():
+            TransactionService.transfer_money(
+                sender=main_wallet(chidi),
+                recipient=main_wallet(UserFactory()),
+                amount=Decimal(30),
+                now=clock.now(),
+            )
+        clerk = UserFactory(is_staff=True)
+        clerk.user_permissions.add(Permission.objects.get(codename="refund_transaction"))
+        spent = self.ask(api(clerk), sent["id"])
+        assert (spent.status_code, spent.json()["code"]) == (422, "insufficient_funds")
+        refused = self.ask(api(clerk), sent["id"], book_shortfall=True)
+        assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+        assert main_wallet(ada).balance == 60
+        clerk.user_permissions.add(Permission.objects.get(codename="book_shortfall"))
+        booked = self.ask(api(User.objects.get(pk=clerk.pk)), sent["id"], book_shortfall=True)
+        assert booked.status_code == 201
+        assert (main_wallet(ada).balance, main_wallet(chidi).balance) == (100, 0)
+
+    @pytest.mark.parametrize("permission", [None, "reverse_transaction", "book_shortfall"])
+    def test_5_01_nobody_else_may(self, api: Api, ada: User, permission: str | None) -> None:
+        sent = transfer(api(ada), {"to": UserFactory().email, "amount": "40.00"}).json()
+        other = UserFactory(is_staff=permission is not None)
+        if permission:
+            other.user_permissions.add(Permission.objects.get(codename=permission))
+        assert self.ask(api(other), sent["id"]).status_code == 403
+        assert main_wallet(ada).balance == 60
+
+    @pytest.mark.parametrize(
+        "body", [{"amount": 15}, {"amount": "0.001"}, {"amount": "-1"}, {"reason": ""}, {"currency": "NGN"}]
+    )
+    def test_a_bad_body_is_400_and_changes_nothing(
+        self, api: Api, ada: User, body: dict[str, object]
+    ) -> None:
+        staff = api(UserFactory(is_staff=True, is_superuser=True))
+        sent = transfer(api(ada), {"to": UserFactory().email, "amount": "40.00"}).json()
+        assert self.ask(staff, sent["id"], **body).status_code == 400
+        assert self.ask(staff, str(uuid4())).status_code == 404
+        assert main_wallet(ada).balance == 60

@@ -21,7 +21,8 @@ from fintech_core.filters import CurrencyFilter
 from fintech_core.money import for_people
 from transactions import selectors, switches
 from transactions.admin.books import after, on_side
-from transactions.enums import Direction, TransactionStatus, TransactionType
+from transactions.admin.undoing import RefundForm, ReverseForm, amount_of, answered
+from transactions.enums import Direction, TransactionStatus
 from transactions.models import LedgerEntry, Transaction
 from transactions.services import TransactionService
 from users.models import User
@@ -121,7 +122,7 @@ class TransactionAdmin(DocumentModelAdmin):
     readonly_fields = ("shown_amount", "shown_fee", "shown_hold")
     inlines = (EntriesInline,)
     actions_list = ("stop_money_out", "resume_money_out")
-    actions_detail = ("reverse",)
+    actions_detail = ("reverse", "refund")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
         """Bring both sides along, on the page of one transaction too."""
@@ -152,15 +153,9 @@ class TransactionAdmin(DocumentModelAdmin):
         return [offered for offered in super().get_actions_list(request) if offered.path == fitting]
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Offer the reversal where there is something to reverse; the service asks again."""
-        reversible = (
-            Transaction.objects.filter(
-                pk=document_id(str(object_id)), status=TransactionStatus.COMPLETED, reversed_by=None
-            )
-            .exclude(type=TransactionType.REVERSAL)
-            .exists()
-        )
-        return super().get_actions_detail(request, object_id) if reversible else []
+        """Offer to undo what can be undone; the service asks again."""
+        fitting = selectors.ways_to_undo(transaction_id=document_id(str(object_id)))
+        return [row for row in super().get_actions_detail(request, object_id) if row.path in fitting]
 
     @display(description="Amount")
     def shown_amount(self, row: Transaction) -> str:
@@ -199,23 +194,45 @@ class TransactionAdmin(DocumentModelAdmin):
         dialog={
             "title": "Reverse this transaction",
             "description": "Its mirror is booked at once. Both sides are told. It is refused when the money is spent.",
-            "form_class": ReasonForm,
+            "form_class": ReverseForm,
             "form_submit_text": "Reverse",
         },
     )
-    def reverse(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def reverse(self, request: HttpRequest, form: ReverseForm, object_id: str) -> HttpResponse:
         """Book the mirror of a completed transaction."""
+        answers = answered(request, form)
 
         @db.atomic
         def work() -> None:
-            TransactionService.reverse(
-                selectors.get_transaction_for_staff(transaction_id=document_id(object_id)),
-                actor=staff_member(request),
-                reason=form.cleaned_data["reason"],
-                now=clock.now(),
-            )
+            row = selectors.get_transaction_for_staff(transaction_id=document_id(object_id))
+            TransactionService.reverse(row, actor=staff_member(request), now=clock.now(), **answers)
 
         return finish(request, work, done="The transaction is reversed.")
+
+    @action(
+        description="Refund",
+        permissions=["transactions.refund_transaction"],
+        icon="currency_exchange",
+        dialog={
+            "title": "Refund this transaction",
+            "description": "The receiver gives the payer a part back, or all that is left. Both sides are told.",
+            "form_class": RefundForm,
+            "form_submit_text": "Refund",
+        },
+    )
+    def refund(self, request: HttpRequest, form: RefundForm, object_id: str) -> HttpResponse:
+        """Give the payer of a completed transaction a part of it back."""
+        answers = answered(request, form)
+
+        @db.atomic
+        def work() -> None:
+            row = selectors.get_transaction_for_staff(transaction_id=document_id(object_id))
+            amount = amount_of(form, row)
+            TransactionService.refund(
+                row, amount=amount, actor=staff_member(request), now=clock.now(), **answers
+            )
+
+        return finish(request, work, done="The refund is booked.")
 
     @action(
         description="Stop money out",

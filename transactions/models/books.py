@@ -115,6 +115,8 @@ class Transaction(models.Model):
     class Meta:
         permissions: ClassVar = [
             ("reverse_transaction", "Can book the mirror of a completed transaction"),
+            ("refund_transaction", "Can give a payer back a part of a completed transaction"),
+            ("book_shortfall", "Can book what a receiver cannot give back to receivables"),
             ("switch_money_out", "Can stop outgoing money and resume it"),
         ]
         constraints: ClassVar = [
@@ -166,6 +168,11 @@ class Transaction(models.Model):
                 fields=["from_wallet"],
                 condition=Q(status=TransactionStatus.PENDING),
                 name="transaction_open_holds",
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(status=TransactionStatus.PENDING, expires_at__isnull=False),
+                name="transaction_expiring_holds",
             ),
             models.Index(
                 fields=["refund_of"], condition=Q(refund_of__isnull=False), name="transaction_refunds_of"

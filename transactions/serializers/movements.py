@@ -88,9 +88,16 @@ class RecipientLookupResponse(serializers.Serializer[Any]):
 
 
 class ReverseTransactionRequest(Request):
-    """Why staff undo a movement."""
+    """Why staff undo a movement; ``book_shortfall`` puts what is spent meanwhile on receivables."""
 
     reason = Text(min_length=3, max_length=500)
+    book_shortfall = serializers.BooleanField(default=False)
+
+
+class RefundTransactionRequest(ReverseTransactionRequest):
+    """How much staff give back, in the currency of the movement; without an amount all that is left."""
+
+    amount = AmountField(required=False)
 
 
 class CounterpartyResponse(serializers.Serializer[Any]):

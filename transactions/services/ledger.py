@@ -11,12 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Q
-
-from fintech_core import audit
 from fintech_core.audit import Actor
 from fintech_core.exceptions import DomainError
-from notifications.services import publish
 from transactions.drafts import (
     Authorize,
     Capture,
@@ -30,14 +26,10 @@ from transactions.drafts import (
     debit_wallet,
     funding_draft,
 )
-from transactions.enums import Direction, TransactionStatus, TransactionType
-from transactions.errors import (
-    AlreadyReversed,
-    DuplicateReference,
-    NotReversible,
-    SameWallet,
-)
-from transactions.models import ParkedCredit, Transaction
+from transactions.enums import TransactionType
+from transactions.errors import DuplicateReference, SameWallet
+from transactions.models import Transaction
+from transactions.services import undoing
 from transactions.services.carrying_out import attempt, carry_out
 from transactions.services.steps import Step
 from wallet.models import Wallet
@@ -150,35 +142,33 @@ class TransactionService:
         return TransactionService.post(draft, now=now)
 
     @staticmethod
-    def reverse(transaction: Transaction, *, actor: Actor | None, reason: str, now: datetime) -> Transaction:
-        """Book the mirror of a completed transaction, once.
+    def reverse(
+        transaction: Transaction,
+        *,
+        actor: Actor | None,
+        reason: str,
+        now: datetime,
+        book_shortfall: bool = False,
+    ) -> Transaction:
+        """Book the mirror of a completed transaction, once; ``undoing.reverse`` says what it raises."""
+        return undoing.reverse(
+            transaction, actor=actor, reason=reason, book_shortfall=book_shortfall, now=now
+        )
 
-        Raises NotReversible, AlreadyReversed, InsufficientFunds when the money was spent meanwhile. A credit that
-        was parked cannot be reversed: its row would still say that the money waits in ``suspense``, or came from it.
-        """
-        audit.require_transaction("TransactionService")
-        if transaction.status != TransactionStatus.COMPLETED or transaction.type == TransactionType.REVERSAL:
-            raise NotReversible(f"A {transaction.type} that is {transaction.status} cannot be reversed.")
-        if ParkedCredit.objects.filter(Q(parked_by=transaction) | Q(released_by=transaction)).exists():
-            raise NotReversible("A credit that was parked cannot be reversed; correct it with an adjustment.")
-        try:
-            mirror = TransactionService.post(_mirror(transaction, actor), now=now)
-        except DuplicateReference as error:
-            raise AlreadyReversed("It was reversed before.") from error
-        audit.record(actor=actor, action="transaction.reversed", target=transaction, reason=reason)
-        for user_id in {transaction.from_user_id, transaction.to_user_id} - {None}:
-            publish(
-                type="transaction.reversed",
-                user_id=user_id,
-                payload={
-                    "transaction_id": str(transaction.pk),
-                    "reversal_id": str(mirror.pk),
-                    "reference": transaction.reference,
-                    "amount": f"{transaction.amount:f}",
-                    "currency": transaction.currency,
-                },
-            )
-        return mirror
+    @staticmethod
+    def refund(
+        transaction: Transaction,
+        *,
+        amount: Decimal | None = None,
+        actor: Actor | None,
+        reason: str,
+        now: datetime,
+        book_shortfall: bool = False,
+    ) -> Transaction:
+        """Give back a part of a completed transaction, or what is left of it; ``undoing.refund`` says the rest."""
+        return undoing.refund(
+            transaction, amount=amount, actor=actor, reason=reason, book_shortfall=book_shortfall, now=now
+        )
 
 
 def _check_size(drafts: Sequence[TransactionDraft]) -> None:
@@ -190,40 +180,3 @@ def _given(result: Transaction | None) -> Transaction:
     if result is None:
         raise DuplicateReference("The movement was dropped by its own guard.")
     return result
-
-
-def _mirror(transaction: Transaction, actor: Actor | None) -> TransactionDraft:
-    entries = transaction.entries.select_related("account").order_by("id")
-    legs = tuple(
-        Leg(
-            entry.account.code,
-            Direction(entry.direction).opposite,
-            entry.amount,
-            entry.currency,
-            entry.wallet_id,
-        )
-        for entry in entries
-    )
-    return TransactionDraft(
-        type=TransactionType.REVERSAL,
-        currency=transaction.currency,
-        amount=transaction.amount + transaction.fee,
-        legs=legs,
-        from_wallet_id=transaction.to_wallet_id,
-        to_wallet_id=transaction.from_wallet_id,
-        from_user_id=transaction.to_user_id,
-        to_user_id=transaction.from_user_id,
-        initiated_by_id=actor.pk if actor is not None else None,
-        description=f"Reversal of {transaction.reference}",
-        reverses_id=transaction.pk,
-        caps=False,
-        promised=True,
-        guard=_not_reversed_before,
-    )
-
-
-def _not_reversed_before(draft: TransactionDraft) -> TransactionDraft:
-    """Look for a mirror once the wallets are locked: before that, a second reversal would find the money gone."""
-    if Transaction.objects.filter(reverses_id=draft.reverses_id).exists():
-        raise AlreadyReversed("It was reversed before.")
-    return draft

@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from transactions import fees
-from transactions.drafts import Leg, TransactionDraft, credit_account
+from transactions import chart, fees
+from transactions.drafts import Leg, TransactionDraft, credit_account, debit_account
 from transactions.enums import Direction
 from transactions.errors import ChartViolation
 from transactions.services.locking import LockedWallet
@@ -31,6 +31,24 @@ def with_fee(
     legs = tuple(_raised(leg, payer.id, fee) for leg in draft.legs)
     earned = credit_account(fees.EARNED_ON[draft.type], fee, draft.currency)
     return replace(draft, fee=draft.fee + fee, legs=(*legs, earned))
+
+
+def with_shortfall(draft: TransactionDraft, wallets: Mapping[UUID, LockedWallet]) -> TransactionDraft:
+    """Take from each wallet what is available at most, and put the rest on ``receivables``, owed by its owner."""
+    legs: list[Leg] = []
+    left = {wallet_id: wallet.available for wallet_id, wallet in wallets.items()}
+    for leg in draft.legs:
+        if leg.wallet_id is None or leg.direction != Direction.DEBIT or leg.amount <= left[leg.wallet_id]:
+            legs.append(leg)
+            taken = leg.amount
+        else:
+            taken = left[leg.wallet_id]
+            if taken:
+                legs.append(replace(leg, amount=taken))
+            legs.append(debit_account(chart.RECEIVABLES, leg.amount - taken, leg.currency))
+        if leg.wallet_id is not None:
+            left[leg.wallet_id] += taken if leg.direction == Direction.CREDIT else -taken
+    return replace(draft, legs=tuple(legs))
 
 
 def _raised(leg: Leg, payer_id: UUID, fee: Decimal) -> Leg:

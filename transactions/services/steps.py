@@ -36,7 +36,7 @@ from transactions.errors import (
 )
 from transactions.models import Transaction
 from transactions.services.locking import LockedWallet
-from transactions.services.reshaping import with_fee
+from transactions.services.reshaping import with_fee, with_shortfall
 from transactions.services.writing import Batch, EntryRow, Resolution
 from wallet.enums import WalletKind, WalletStatus
 
@@ -77,7 +77,11 @@ class Step:
         guarded = draft.guard(draft) if draft.guard is not None else draft
         if guarded is None:
             return None
-        final = self._landing(with_fee(guarded, self.wallets, self.now) if guarded.charged else guarded)
+        if guarded.charged:
+            guarded = with_fee(guarded, self.wallets, self.now)
+        if guarded.shortfall:
+            guarded = with_shortfall(guarded, self.wallets)
+        final = self._landing(guarded)
         if final.counts and final.from_wallet_id is not None:
             self._count(self.wallets[final.from_wallet_id], final.amount)
         self._enter(final.id, final.type, final.legs, final)
@@ -93,7 +97,7 @@ class Step:
         if draft.charged:
             draft = with_fee(draft, self.wallets, self.now)
         self._may_send(wallet)
-        self._has_available(wallet, draft.total)
+        self._has_available(wallet, draft.total, wallet.available)
         if draft.counts:
             self._count(wallet, draft.amount)
         wallet.held += draft.total
@@ -145,18 +149,23 @@ class Step:
 
     def _landing(self, draft: TransactionDraft) -> TransactionDraft:
         """Check every wallet the draft touches; a parkable credit that may not land goes to ``suspense``."""
+        left: dict[UUID, Decimal] = {}
         for leg in draft.legs:
             if leg.wallet_id is None:
                 continue
             wallet = self.wallets[leg.wallet_id]
+            available = left.get(wallet.id, wallet.available)
             if leg.direction == Direction.DEBIT:
                 if not draft.promised:
                     self._may_send(wallet)
-                self._has_available(wallet, leg.amount)
+                self._has_available(wallet, leg.amount, available)
+                left[wallet.id] = available - leg.amount
             elif reason := self._why_not_receive(wallet, draft, leg.amount):
                 if not draft.parkable:
                     raise RecipientCannotReceive("The recipient cannot receive this now.")
                 return self._park(draft, leg, reason)
+            else:
+                left[wallet.id] = available + leg.amount
         return draft
 
     def _park(self, draft: TransactionDraft, credit: Leg, reason: str) -> TransactionDraft:
@@ -178,11 +187,11 @@ class Step:
             )
 
     @staticmethod
-    def _has_available(wallet: LockedWallet, amount: Decimal) -> None:
-        if amount > wallet.available:
+    def _has_available(wallet: LockedWallet, amount: Decimal, available: Decimal) -> None:
+        if amount > available:
             raise InsufficientFunds(
-                f"{format_amount(wallet.available, wallet.currency)} {wallet.currency} is available.",
-                available=format_amount(wallet.available, wallet.currency),
+                f"{format_amount(available, wallet.currency)} {wallet.currency} is available.",
+                available=format_amount(available, wallet.currency),
                 required=format_amount(amount, wallet.currency),
                 currency=wallet.currency,
             )

@@ -1,7 +1,13 @@
 """Checks of transactions: that what each one says agrees with its entries, its hold and its parties."""
 
+from transactions.chart import RECEIVABLES
 from transactions.verification.check import Check
 from transactions.verification.entries import exponents
+
+
+def _receivables() -> dict[str, str]:
+    return {"receivables": RECEIVABLES}
+
 
 HAS_ENTRIES = Check(
     "completed_has_entries",
@@ -29,7 +35,8 @@ AMOUNTS = Check(
     """,
 )
 
-# A reversal is held to being the mirror instead: its receiver gets the fee back, too.
+# A reversal is held to being the mirror instead: its receiver gets the fee back, too. Of a refund the sender may owe a
+# part: it stands on receivables in the same posting.
 PARTIES = Check(
     "wallets_moved_what_it_says",
     "The wallets of a transaction did not move by its amount and fee, or one moved that it does not name.",
@@ -38,20 +45,29 @@ PARTIES = Check(
     WITH moved AS (
         SELECT e.transaction_id, e.wallet_id, sum(:signed) AS net
         FROM transactions_ledgerentry e WHERE e.wallet_id IS NOT NULL GROUP BY e.transaction_id, e.wallet_id
+    ), owed AS (
+        SELECT e.transaction_id, sum(e.amount) AS amount
+        FROM transactions_ledgerentry e
+        JOIN transactions_ledgeraccount a ON a.id = e.account_id AND a.code = %(receivables)s
+        WHERE e.direction = 'debit' GROUP BY e.transaction_id
     )
     SELECT t.id AS key, 'sender ' || coalesce((-sender.net)::text, 'none') || ', receiver '
            || coalesce(receiver.net::text, 'none') || ', for ' || t.amount || ' and fee ' || t.fee AS detail
     FROM transactions_transaction t
     LEFT JOIN moved sender ON sender.transaction_id = t.id AND sender.wallet_id = t.from_wallet_id
     LEFT JOIN moved receiver ON receiver.transaction_id = t.id AND receiver.wallet_id = t.to_wallet_id
+    LEFT JOIN owed ON owed.transaction_id = t.id AND t.type = 'refund'
     WHERE t.status = 'completed' AND t.type <> 'reversal'
-      AND (t.from_wallet_id IS NOT NULL AND sender.net IS DISTINCT FROM -(t.amount + t.fee)
+      AND (t.from_wallet_id IS NOT NULL
+           AND coalesce(-sender.net, 0) + coalesce(owed.amount, 0) <> t.amount + t.fee
+           OR t.from_wallet_id IS NULL AND owed.amount IS NOT NULL
            OR t.to_wallet_id IS NOT NULL AND receiver.net IS DISTINCT FROM coalesce(t.converted_amount, t.amount))
     UNION ALL
     SELECT t.id, 'wallet ' || moved.wallet_id || ' moved by ' || moved.net || ' and is not named'
     FROM moved JOIN transactions_transaction t ON t.id = moved.transaction_id
     WHERE moved.wallet_id IS DISTINCT FROM t.from_wallet_id AND moved.wallet_id IS DISTINCT FROM t.to_wallet_id
     """,
+    parameters=_receivables,
 )
 
 OWNERS = Check(
@@ -169,26 +185,37 @@ REVERSED = Check(
     """,
 )
 
+# What the giver of a mirror could not give stands on receivables in its name: both are one line to this check.
 MIRROR = Check(
     "reversal_is_the_mirror",
     "The entries of a reversal are not those of the reversed transaction with sides changed.",
     "transaction",
     """
-    WITH lines AS (
-        SELECT r.id, e.account_id, coalesce(e.wallet_id::text, '') AS wallet, e.currency, e.amount, e.direction
-        FROM transactions_transaction r JOIN transactions_ledgerentry e ON e.transaction_id = r.id
+    WITH line AS (
+        SELECT r.id, e.transaction_id = r.id AS own, e.currency, e.amount,
+               CASE WHEN e.transaction_id = r.id THEN e.direction
+                    WHEN e.direction = 'debit' THEN 'credit' ELSE 'debit' END AS direction,
+               CASE WHEN a.code = %(receivables)s THEN '' ELSE a.code END AS code, e.wallet_id, r.from_wallet_id
+        FROM transactions_transaction r
+        JOIN transactions_ledgerentry e ON e.transaction_id IN (r.id, r.reverses_id)
+        JOIN transactions_ledgeraccount a ON a.id = e.account_id
         WHERE r.type = 'reversal'
-    ), mirrored AS (
-        SELECT r.id, e.account_id, coalesce(e.wallet_id::text, '') AS wallet, e.currency, e.amount,
-               CASE e.direction WHEN 'debit' THEN 'credit' ELSE 'debit' END AS direction
-        FROM transactions_transaction r JOIN transactions_ledgerentry e ON e.transaction_id = r.reverses_id
-        WHERE r.type = 'reversal'
+    ), merged AS (
+        SELECT id, own, currency, direction, sum(amount) AS amount,
+               CASE WHEN given THEN '' ELSE code END AS code,
+               coalesce(CASE WHEN given THEN from_wallet_id ELSE wallet_id END::text, '') AS wallet
+        FROM (SELECT *, direction = 'debit' AND (code = '' OR wallet_id IS NOT DISTINCT FROM from_wallet_id
+                                                               AND wallet_id IS NOT NULL) AS given FROM line) l
+        GROUP BY 1, 2, 3, 4, 6, 7
     )
-    SELECT off.id AS key, count(*) || ' lines differ' AS detail
-    FROM ((SELECT * FROM lines EXCEPT ALL SELECT * FROM mirrored)
-          UNION ALL (SELECT * FROM mirrored EXCEPT ALL SELECT * FROM lines)) off
-    GROUP BY off.id
+    SELECT coalesce(o.id, m.id) AS key, count(*) || ' lines differ' AS detail
+    FROM (SELECT * FROM merged WHERE own) o
+    FULL JOIN (SELECT * FROM merged WHERE NOT own) m
+      ON (m.id, m.currency, m.direction, m.code, m.wallet) = (o.id, o.currency, o.direction, o.code, o.wallet)
+    WHERE o.amount IS DISTINCT FROM m.amount
+    GROUP BY coalesce(o.id, m.id)
     """,
+    parameters=_receivables,
 )
 
 REFUNDED = Check(
@@ -203,6 +230,23 @@ REFUNDED = Check(
     """,
 )
 
+REFUNDS = Check(
+    "refunds_are_within_the_amount",
+    "The refunds of a transaction give back more than its amount, or give back what its reversal did.",
+    "transaction",
+    """
+    SELECT t.id AS key, t.amount || ', refunded ' || sum(r.amount)
+           || CASE WHEN bool_or(m.id IS NOT NULL) THEN ', and reversed' ELSE '' END AS detail
+    FROM transactions_transaction r
+    JOIN transactions_transaction t ON t.id = r.refund_of_id
+    LEFT JOIN transactions_transaction m ON m.reverses_id = t.id
+    WHERE r.status IN ('pending', 'completed')
+      AND NOT EXISTS (SELECT FROM transactions_transaction u WHERE u.reverses_id = r.id)
+    GROUP BY t.id, t.amount
+    HAVING sum(r.amount) > t.amount OR bool_or(m.id IS NOT NULL)
+    """,
+)
+
 CHECKS = (
-    HAS_ENTRIES, AMOUNTS, PARTIES, OWNERS, CURRENCIES, HOLDS, STATUS, FACTS, TWINS, REVERSED, MIRROR, REFUNDED,
+    HAS_ENTRIES, AMOUNTS, PARTIES, OWNERS, CURRENCIES, HOLDS, STATUS, FACTS, TWINS, REVERSED, MIRROR, REFUNDED, REFUNDS,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from transactions.models import (
     Adjustment,
     BalanceSnapshot,
     ClosedMonth,
+    FeeRule,
     LedgerAccount,
     LedgerEntry,
     LedgerSeal,
@@ -27,9 +28,9 @@ from wallet.models import Wallet
 
 GUARDED: tuple[type[models.Model], ...] = (
     LedgerAccount, Transaction, LedgerEntry, ParkedCredit, LimitRule, Wallet, AuditRecord, BalanceSnapshot, LedgerSeal,
-    ClosedMonth, Adjustment,
+    ClosedMonth, Adjustment, FeeRule,
 )  # fmt: skip
-APPEND_ONLY = (LedgerEntry, AuditRecord, BalanceSnapshot, LedgerSeal, ClosedMonth)
+APPEND_ONLY = (LedgerEntry, AuditRecord, BalanceSnapshot, LedgerSeal, ClosedMonth, FeeRule)
 # In the order of the migrations: of a function that was replaced, the newest text counts.
 GUARDS = (
     ("transactions", "ledger_triggers.sql"),
@@ -38,6 +39,7 @@ GUARDS = (
     ("transactions", "two_phase_numbers.sql"),
     ("transactions", "seal_triggers.sql"),
     ("transactions", "closed_months.sql"),
+    ("transactions", "undoing.sql"),
     ("fintech_core", "audit_append_only.sql"),
 )
 

@@ -1,6 +1,5 @@
 """Routes of the ledger, by topic."""
 
-from transactions.views.bulk import BulkTransferViewSet
 from transactions.views.corrections import StaffAdjustmentViewSet
 from transactions.views.movements import (
     LimitsViewSet,
@@ -11,7 +10,6 @@ from transactions.views.movements import (
 from transactions.views.statements import PastViewSet, StatementViewSet
 
 __all__ = [
-    "BulkTransferViewSet",
     "LimitsViewSet",
     "PastViewSet",
     "StaffAdjustmentViewSet",

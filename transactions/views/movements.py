@@ -1,8 +1,10 @@
 """Routes of the ledger: sending money, reading what happened, limits; staff reverse."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction as db
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -15,6 +17,7 @@ from fintech_core.api import LOOKUPS, PAGING, ApiViewSet
 from fintech_core.idempotency import Answer
 from fintech_core.throttling import Rate
 from transactions import selectors
+from transactions.models import Transaction
 from transactions.rendering import NEWLY_MADE, render
 from transactions.serializers.movements import (
     FILTERS,
@@ -23,6 +26,7 @@ from transactions.serializers.movements import (
     HistoryQuery,
     RecipientLookupRequest,
     RecipientLookupResponse,
+    RefundTransactionRequest,
     ReverseTransactionRequest,
     TransactionQuery,
     TransactionResponse,
@@ -154,8 +158,11 @@ class StaffTransactionViewSet(ApiViewSet):
     """Undoing a movement."""
 
     permission_classes = (IsAuthenticated, StaffPermission)
-    money_actions: ClassVar = frozenset({"reverse"})
-    staff_permissions: ClassVar = {"reverse": "transactions.reverse_transaction"}
+    money_actions: ClassVar = frozenset({"reverse", "refund"})
+    staff_permissions: ClassVar = {
+        "reverse": "transactions.reverse_transaction",
+        "refund": "transactions.refund_transaction",
+    }
 
     @extend_schema(
         operation_id="reverse_transaction",
@@ -166,17 +173,35 @@ class StaffTransactionViewSet(ApiViewSet):
     def reverse(self, request: Request, pk: UUID) -> Response:
         """Book the mirror of a movement, once, with the reason in the audit log."""
         body = self.read_body(ReverseTransactionRequest)
-        actor = signed_in_user(request)
+        return self._undo("reverse_transaction", pk, body, TransactionService.reverse)
+
+    @extend_schema(
+        operation_id="refund_transaction",
+        parameters=[IDEMPOTENCY_KEY],
+        request=RefundTransactionRequest,
+        responses={201: TransactionResponse},
+    )
+    def refund(self, request: Request, pk: UUID) -> Response:
+        """Give the payer of a transfer or bill a part back, or what is left, with the reason in the audit log."""
+        currency = selectors.get_transaction_for_staff(transaction_id=pk).currency
+        body = self.read_body(RefundTransactionRequest, currency=currency)
+        return self._undo("refund_transaction", pk, body, TransactionService.refund)
+
+    def _undo(
+        self, operation: str, pk: UUID, body: dict[str, Any], undo: Callable[..., Transaction]
+    ) -> Response:
+        actor = signed_in_user(self.request)
+        if body["book_shortfall"] and not actor.has_perm("transactions.book_shortfall"):
+            raise PermissionDenied("You may not book a shortfall.")
 
         @db.atomic
         def work() -> Answer:
             original = selectors.get_transaction_for_staff(transaction_id=pk)
-            mirror = TransactionService.reverse(original, actor=actor, reason=body["reason"], now=clock.now())
+            made = undo(original, actor=actor, now=clock.now(), **body)
             return Answer(
-                201, render(mirror, viewer_id=actor.pk, links=NEWLY_MADE), document=("transaction", mirror.pk)
+                201, render(made, viewer_id=actor.pk, links=NEWLY_MADE), document=("transaction", made.pk)
             )
 
-        answer = self.answer_once(
-            operation="reverse_transaction", body={"transaction_id": str(pk), **body}, work=work
+        return self.respond(
+            self.answer_once(operation=operation, body={"transaction_id": str(pk), **body}, work=work)
         )
-        return self.respond(answer)

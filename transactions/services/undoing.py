@@ -1,0 +1,234 @@
+"""Undoing a completed movement: its mirror, once and whole, or refunds, in parts that never exceed it.
+
+Neither edits anything; each is a new transaction that names the old one. The money comes from whoever received it.
+When it is spent meanwhile the step is refused, unless staff take the shortfall upon the house: then what is missing
+stands on ``receivables`` in the same posting, owed by the receiver. Both are decided under the locks of the wallets
+that every other undoing of the same movement needs, too, and the database refuses a sum of refunds above the amount by
+itself.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Q, Sum
+
+from fintech_core import audit
+from fintech_core.audit import Actor
+from fintech_core.ids import uuid7
+from fintech_core.money import format_amount, quantum, split
+from notifications.services import publish
+from transactions.chart import RECEIVABLES
+from transactions.drafts import Leg, Post, Source, TransactionDraft, credit_wallet
+from transactions.enums import REFUNDABLE, Direction, TransactionStatus, TransactionType
+from transactions.errors import (
+    AlreadyReversed,
+    ChartViolation,
+    DuplicateReference,
+    NotRefundable,
+    NotReversible,
+    RefundExceedsAmount,
+)
+from transactions.models import ParkedCredit, Transaction
+from transactions.services.carrying_out import carry_out
+from transactions.services.steps import Step
+
+ZERO = Decimal(0)
+
+
+def reverse(
+    transaction: Transaction, *, actor: Actor | None, reason: str, book_shortfall: bool, now: datetime
+) -> Transaction:
+    """Book the mirror of a completed transaction, once, in the caller's transaction.
+
+    Raises NotReversible, AlreadyReversed, and InsufficientFunds when the money was spent meanwhile and its shortfall
+    is not booked. A credit that was parked cannot be reversed: its row would still say that the money waits in
+    ``suspense``, or came from it.
+    """
+    audit.require_transaction("TransactionService")
+    if transaction.status != TransactionStatus.COMPLETED or transaction.type == TransactionType.REVERSAL:
+        raise NotReversible(f"A {transaction.type} that is {transaction.status} cannot be reversed.")
+    if ParkedCredit.objects.filter(Q(parked_by=transaction) | Q(released_by=transaction)).exists():
+        raise NotReversible("A credit that was parked cannot be reversed; correct it with an adjustment.")
+    try:
+        mirror = _post(_mirror(transaction, actor, book_shortfall), now)
+    except DuplicateReference as error:
+        raise AlreadyReversed("It was reversed before.") from error
+    _write_down("reversed", transaction, mirror, actor, reason)
+    return mirror
+
+
+def refund(
+    transaction: Transaction,
+    *,
+    amount: Decimal | None,
+    actor: Actor | None,
+    reason: str,
+    book_shortfall: bool,
+    now: datetime,
+) -> Transaction:
+    """Give a payer back a part of a completed movement, or all that is left of it, in the caller's transaction.
+
+    ``amount`` is in major units without the fee, which is kept; None is what was not refunded yet. What a bill's money
+    went to gives it back in the same proportions. A payer who may not receive now gets it parked. Raises
+    NotRefundable, AlreadyReversed, RefundExceedsAmount, InsufficientFunds as ``reverse`` does.
+    """
+    audit.require_transaction("TransactionService")
+    if transaction.status != TransactionStatus.COMPLETED or transaction.type not in REFUNDABLE:
+        raise NotRefundable(f"A {transaction.type} that is {transaction.status} cannot be refunded.")
+    refunded = _post(_refund_draft(transaction, amount, actor, book_shortfall), now)
+    _write_down("refunded", transaction, refunded, actor, reason)
+    return refunded
+
+
+def refunded_so_far(transaction: Transaction) -> Decimal:
+    """Return the sum of a movement's refunds, without those that were themselves reversed."""
+    counted = Transaction.objects.filter(refund_of=transaction, reversed_by=None).exclude(
+        status__in=(TransactionStatus.FAILED, TransactionStatus.CANCELLED)
+    )
+    return counted.aggregate(total=Sum("amount"))["total"] or ZERO
+
+
+def _post(draft: TransactionDraft, now: datetime) -> Transaction:
+    _, rows = carry_out([Post(draft)], now, decide=Step.carry_out)
+    return rows[draft.id]
+
+
+def _mirror(transaction: Transaction, actor: Actor | None, book_shortfall: bool) -> TransactionDraft:
+    def not_undone_before(draft: TransactionDraft) -> TransactionDraft:
+        """Look once the wallets are locked: before that, a second reversal would find the money gone."""
+        if Transaction.objects.filter(reverses_id=transaction.pk).exists():
+            raise AlreadyReversed("It was reversed before.")
+        if refunded_so_far(transaction):
+            raise NotReversible("It was refunded in part; refund the rest.")
+        return draft
+
+    # Backwards, so that a wallet that passed the money on has it again before it gives it back.
+    legs = tuple(
+        Leg(
+            entry.account.code,
+            Direction(entry.direction).opposite,
+            entry.amount,
+            entry.currency,
+            entry.wallet_id,
+        )
+        for entry in transaction.entries.select_related("account").order_by("-id")
+    )
+    return TransactionDraft(
+        type=TransactionType.REVERSAL,
+        currency=transaction.currency,
+        amount=transaction.amount + transaction.fee,
+        legs=legs,
+        from_wallet_id=transaction.to_wallet_id,
+        to_wallet_id=transaction.from_wallet_id,
+        from_user_id=transaction.to_user_id,
+        to_user_id=transaction.from_user_id,
+        initiated_by_id=actor.pk if actor is not None else None,
+        description=f"Reversal of {transaction.reference}",
+        reverses_id=transaction.pk,
+        caps=False,
+        promised=True,
+        shortfall=book_shortfall,
+        guard=not_undone_before,
+    )
+
+
+def _refund_draft(
+    transaction: Transaction, amount: Decimal | None, actor: Actor | None, book_shortfall: bool
+) -> TransactionDraft:
+    """Draft a refund; its guard finds out under the locks how much is left, and with that the legs."""
+    received = tuple(
+        Leg(entry.account.code, Direction.DEBIT, entry.amount, entry.currency, entry.wallet_id)
+        for entry in transaction.entries.select_related("account").order_by("id")
+        if entry.direction == Direction.CREDIT and not entry.account.code.startswith("fees:")
+    )
+    if transaction.from_wallet_id is None or sum(leg.amount for leg in received) != transaction.amount:
+        raise NotRefundable("Its entries do not say who gave the money and who got it.")
+
+    def within_what_is_left(draft: TransactionDraft) -> TransactionDraft:
+        if Transaction.objects.filter(reverses_id=transaction.pk).exists():
+            raise AlreadyReversed("It was reversed before.")
+        before = refunded_so_far(transaction)
+        left = transaction.amount - before
+        given = left if amount is None else amount
+        if given > left or given <= ZERO:
+            raise _exceeds(transaction, before, left)
+        return _with_amount(draft, received, before, given)
+
+    draft = TransactionDraft(
+        type=TransactionType.REFUND,
+        currency=transaction.currency,
+        amount=transaction.amount,
+        from_wallet_id=transaction.to_wallet_id,
+        to_wallet_id=transaction.from_wallet_id,
+        from_user_id=transaction.to_user_id,
+        to_user_id=transaction.from_user_id,
+        initiated_by_id=actor.pk if actor is not None else None,
+        description=f"Refund of {transaction.reference}",
+        refund_of_id=transaction.pk,
+        source=Source("refund", uuid7()),
+        parkable=True,
+        caps=False,
+        promised=True,
+        shortfall=book_shortfall,
+        guard=within_what_is_left,
+    )
+    return _with_amount(draft, received, ZERO, transaction.amount)
+
+
+def _with_amount(
+    draft: TransactionDraft, received: tuple[Leg, ...], before: Decimal, given: Decimal
+) -> TransactionDraft:
+    """Put the amount and its legs on a refund: each receiver gives its share, and all refunds together give exactly
+    what each received.
+    """
+    unit = quantum(draft.currency)
+    weights = [int(leg.amount / unit) for leg in received]
+    until = split(before + given, weights, draft.currency)
+    already = split(before, weights, draft.currency)
+    shares = [late - early for late, early in zip(until, already, strict=True)]
+    legs = tuple(
+        Leg(leg.account, Direction.DEBIT, share, leg.currency, leg.wallet_id)
+        for leg, share in zip(received, shares, strict=True)
+        if share
+    )
+    if draft.to_wallet_id is None:
+        raise ChartViolation("a refund needs the wallet that paid")
+    return replace(
+        draft, amount=given, legs=(*legs, credit_wallet(draft.to_wallet_id, given, draft.currency))
+    )
+
+
+def _exceeds(transaction: Transaction, before: Decimal, left: Decimal) -> RefundExceedsAmount:
+    currency = transaction.currency
+    return RefundExceedsAmount(
+        f"{format_amount(left, currency)} {currency} of it can still be refunded.",
+        amount=format_amount(transaction.amount, currency),
+        refunded=format_amount(before, currency),
+        remaining=format_amount(left, currency),
+        currency=currency,
+    )
+
+
+def _write_down(verb: str, undone: Transaction, made: Transaction, actor: Actor | None, reason: str) -> None:
+    """Audit an undoing with what the house took upon itself, and tell both sides."""
+    owed = made.entries.filter(account__code=RECEIVABLES, direction=Direction.DEBIT).aggregate(
+        total=Sum("amount")
+    )["total"]
+    changes: dict[str, list[str | None]] = {verb: [None, str(made.pk)]}
+    if owed:
+        changes["receivables"] = [None, format_amount(owed, made.currency)]
+    audit.record(actor=actor, action=f"transaction.{verb}", target=undone, reason=reason, changes=changes)
+    amount = undone.amount if verb == "reversed" else made.amount
+    for user_id in {undone.from_user_id, undone.to_user_id} - {None}:
+        publish(
+            type=f"transaction.{verb}",
+            user_id=user_id,
+            payload={
+                "transaction_id": str(undone.pk),
+                {"reversed": "reversal_id", "refunded": "refund_id"}[verb]: str(made.pk),
+                "reference": undone.reference,
+                "amount": f"{amount:f}",
+                "currency": undone.currency,
+            },
+        )
