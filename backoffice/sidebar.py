@@ -54,6 +54,8 @@ SECTIONS: Final[tuple[tuple[str, tuple[Item, ...]], ...]] = (
         "Money",
         (
             Item("Transactions", "swap_horiz", "transactions.Transaction"),
+            Item("Bulk transfers", "group_add", "transactions.BulkTransfer"),
+            Item("Bulk transfer items", "format_list_numbered", "transactions.BulkTransferItem"),
             Item("Ledger entries", "menu_book", "transactions.LedgerEntry"),
             Item("Chart of accounts", "account_tree", "transactions.LedgerAccount"),
             Item("Balance snapshots", "photo_camera", "transactions.BalanceSnapshot"),

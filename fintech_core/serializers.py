@@ -106,14 +106,14 @@ class CurrencyField(serializers.Field[str, Any, str, Any]):
 class AmountField(serializers.Field[Decimal, Any, str, Any]):
     """A positive amount in major units, as a decimal string with no more decimals than its currency has.
 
-    The currency is the sibling field ``currency`` where it holds an enabled code, else the one of the context, else
+    The currency is the field ``currency`` of the body where it holds an enabled code, else the one of the context, else
     the default currency.
     """
 
     def to_internal_value(self, data: Any) -> Decimal:
         """Read an amount; raises ValidationError with code ``invalid_amount``."""
-        siblings = getattr(self.parent, "initial_data", None)
-        currency = siblings.get("currency") if isinstance(siblings, Mapping) else None
+        body = getattr(self.root, "initial_data", None)
+        currency = body.get("currency") if isinstance(body, Mapping) else None
         if not isinstance(currency, str) or not money.is_enabled(currency):
             currency = self.context.get("currency", settings.DEFAULT_CURRENCY)
         try:

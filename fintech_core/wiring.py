@@ -57,6 +57,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep bill payments": every(5, "billers.sweep_bill_payments"),
     "sweep identity checks": every(15, "users.sweep_kyc"),
     "forget ended sessions": every(86_400, "users.forget_ended_sessions"),
+    "sweep bulk transfers": every(10, "transactions.sweep_bulk_transfers"),
     "release parked credits": every(300, "transactions.sweep_parked_credits"),
     "take back rewards": every(300, "cashback.sweep_reversed_payments"),
     "take balance snapshots": every(60, "transactions.take_balance_snapshots"),
@@ -127,7 +128,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "BillStatusEnum": "billers.enums.BillStatus",
         "BillerCategoryEnum": "billers.enums.Category",
-        "EntryDirectionEnum": "transactions.enums.Direction",
+        "DirectionEnum": "transactions.enums.Direction",
         "IntentStatusEnum": "payments.enums.IntentStatus",
         "KycStatusEnum": "users.enums.KycStatus",
         "RewardStatusEnum": "cashback.enums.RewardStatus",

@@ -135,6 +135,13 @@ CATALOGUE: dict[str, EventType] = _catalogue(
             "transfer.received", "Money came from somebody.", Category.MONEY, fields=_TRANSFER, channels=BOTH
         ),
         EventType(
+            "bulk_transfer.completed",
+            "Many transfers of one request are done; some may have failed.",
+            Category.MONEY,
+            fields=("bulk_transfer_id", "amount", "currency", "succeeded", "failed"),
+            channels=BOTH,
+        ),
+        EventType(
             "funding.succeeded",
             "Money came in through a gateway.",
             Category.MONEY,

@@ -12,6 +12,7 @@ class TransactionsConfig(AppConfig):
     def ready(self) -> None:
         """Register how a transaction answers a replayed request."""
         from fintech_core.idempotency import register_document
-        from transactions import rendering
+        from transactions import bulk_rendering, rendering
 
         register_document("transaction", rendering.answer)
+        register_document(bulk_rendering.DOCUMENT, bulk_rendering.answer)

@@ -74,3 +74,26 @@ class BalanceClock(models.TextChoices):
 
     RECORDED = "recorded", "Recorded"
     EFFECTIVE = "effective", "Effective"
+
+
+class BulkMode(models.TextChoices):
+    """Whether one refused item refuses all."""
+
+    ALL_OR_NOTHING = "all_or_nothing", "All or nothing"
+    BEST_EFFORT = "best_effort", "Best effort"
+
+
+class BulkStatus(models.TextChoices):
+    """``completed``: at least one item succeeded. ``failed``: none did."""
+
+    PROCESSING = "processing", "Processing"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+
+
+class BulkItemStatus(models.TextChoices):
+    """What became of one transfer of a bulk."""
+
+    PENDING = "pending", "Pending"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"

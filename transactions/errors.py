@@ -94,6 +94,30 @@ class DuplicateReference(DomainError):
     code, status, title = "duplicate_reference", 409, "This was booked before"
 
 
+class BulkTransferFailed(DomainError):
+    """None of the transfers of a bulk succeeded; the facts say why, item by item."""
+
+    code, status, title = "bulk_transfer_failed", 422, "None of these transfers succeeded"
+
+
+class NotSent(DomainError):
+    """This item would have passed, but another one of an all-or-nothing bulk did not."""
+
+    code, status, title = "not_sent", 422, "Another transfer of the same request was refused"
+
+
+class WalletsBusy(DomainError):
+    """The wallets of these items stayed locked by others for too long; nothing was moved."""
+
+    code, status, title, retryable = "wallets_busy", 503, "The wallets were busy for too long", True
+
+
+class TooManyUnknownRecipients(DomainError):
+    """A bulk must not tell a stranger's list of addresses apart into customers and others."""
+
+    code, status, title = "too_many_unknown_recipients", 422, "Too many of the recipients are unknown"
+
+
 class LimitRuleRefused(DomainError):
     """A new limit would take effect too soon, or beside another one of the same instant."""
 

@@ -1,5 +1,6 @@
 """Reads of the ledger, always scoped by owner."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from fintech_core.serializers import instant
 from transactions import limits
 from transactions.enums import REFUNDABLE, TransactionStatus, TransactionType
 from transactions.limits import Spent
-from transactions.models import LedgerEntry, Transaction
+from transactions.models import BulkTransfer, LedgerEntry, Transaction
 from transactions.rendering import with_parties
 from users.models import User
 from wallet.enums import WalletKind
@@ -78,6 +79,25 @@ def find_recipient(*, to: str) -> User | None:
     if "@" in to:
         return User.objects.filter(email=to.strip().lower(), is_active=True).first()
     return User.objects.filter(phone=to, phone_verified_at__isnull=False, is_active=True).first()
+
+
+def find_recipients(*, to: Iterable[str]) -> dict[str, User]:
+    """Find whoever ``find_recipient`` would find, for many addresses in two queries."""
+    wanted = set(to)
+    emails = {address for address in wanted if "@" in address}
+    active = User.objects.filter(is_active=True)
+    by_email = {user.email: user for user in active.filter(email__in=emails)} if emails else {}
+    phones = wanted - emails
+    verified = active.filter(phone__in=phones, phone_verified_at__isnull=False) if phones else ()
+    return by_email | {str(user.phone): user for user in verified}
+
+
+def get_bulk_transfer_for(*, user: User, bulk_id: UUID) -> BulkTransfer:
+    """Return the user's own bulk of transfers; raises NotFound for everybody else's."""
+    found = BulkTransfer.objects.filter(sender=user, pk=bulk_id).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def limits_of(*, user: User, at: datetime) -> dict[str, Any]:

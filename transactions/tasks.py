@@ -4,9 +4,10 @@ from uuid import UUID
 
 from celery import shared_task
 
+from fintech_core import clock
 from fintech_core.jobs import run_record
 from transactions.sealing import chain
-from transactions.services import releasing, snapshots
+from transactions.services import bulk, releasing, snapshots
 
 
 @shared_task(name="transactions.release_parked_credits")
@@ -34,3 +35,16 @@ def seal_ledger() -> None:
     """Seal what is complete and not sealed yet, behind the watermark."""
     with run_record("transactions.seal_ledger") as detail:
         detail["sealed"] = len(chain.seal())
+
+
+@shared_task(name="transactions.finish_bulk_transfer")
+def finish_bulk_transfer(bulk_id: str) -> None:
+    """Finish a bulk of transfers that was interrupted."""
+    bulk.finish(bulk_id=UUID(bulk_id))
+
+
+@shared_task(name="transactions.sweep_bulk_transfers")
+def sweep_bulk_transfers() -> None:
+    """Ring for every bulk of transfers that nobody works on."""
+    with run_record("transactions.sweep_bulk_transfers") as detail:
+        detail["rung"] = bulk.sweep(now=clock.now())

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from transactions.views import (
+    BulkTransferViewSet,
     LimitsViewSet,
     PastViewSet,
     StaffAdjustmentViewSet,
@@ -19,6 +20,8 @@ urlpatterns = [
     path("transactions", TransactionViewSet.as_view({"get": "list"})),
     path("transactions/transfer", TransferViewSet.as_view({"post": "create"})),
     path("transactions/transfer/lookup", TransferViewSet.as_view({"post": "lookup"})),
+    path("transactions/transfer/bulk", BulkTransferViewSet.as_view({"post": "create"})),
+    path("transactions/transfer/bulk/<uuid:pk>", BulkTransferViewSet.as_view({"get": "retrieve"})),
     path("transactions/history", TransactionViewSet.as_view({"get": "history"})),
     path("transactions/<uuid:pk>", TransactionViewSet.as_view({"get": "retrieve"})),
     path("transactions/<uuid:pk>/entries", TransactionViewSet.as_view({"get": "entries"})),

@@ -1,6 +1,7 @@
 """Tables of the ledger: the books, what proves them, the rules they are kept by, and what waits beside them."""
 
 from transactions.models.books import LedgerAccount, LedgerEntry, Transaction
+from transactions.models.bulk import BulkTransfer, BulkTransferItem
 from transactions.models.corrections import Adjustment, ClosedMonth
 from transactions.models.evidence import BalanceSnapshot, LedgerSeal
 from transactions.models.parking import ParkedCredit
@@ -9,6 +10,8 @@ from transactions.models.rules import FeeRule, LimitRule
 __all__ = [
     "Adjustment",
     "BalanceSnapshot",
+    "BulkTransfer",
+    "BulkTransferItem",
     "ClosedMonth",
     "FeeRule",
     "LedgerAccount",

@@ -1,5 +1,6 @@
 """Routes of the ledger, by topic."""
 
+from transactions.views.bulk import BulkTransferViewSet
 from transactions.views.corrections import StaffAdjustmentViewSet
 from transactions.views.movements import (
     LimitsViewSet,
@@ -10,6 +11,7 @@ from transactions.views.movements import (
 from transactions.views.statements import PastViewSet, StatementViewSet
 
 __all__ = [
+    "BulkTransferViewSet",
     "LimitsViewSet",
     "PastViewSet",
     "StaffAdjustmentViewSet",

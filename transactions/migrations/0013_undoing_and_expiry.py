@@ -6,7 +6,7 @@ from fintech_core.sqlfiles import sql_file
 class Migration(migrations.Migration):
     """Hold refunds to what they refund, let staff give them, and find the holds that expire."""
 
-    dependencies = [("transactions", "0011_metadata_index")]
+    dependencies = [("transactions", "0012_bulk_transfers")]
 
     operations = [
         migrations.AlterModelOptions(

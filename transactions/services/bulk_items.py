@@ -1,0 +1,189 @@
+"""The items of a bulk: whom each goes to, what is refused before any lock, and booking many of them at once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from fintech_core.exceptions import DomainError
+from fintech_core.money import format_amount
+from notifications.services import EventDraft, publish_many
+from transactions import selectors
+from transactions.drafts import Source, TransactionDraft, credit_wallet, debit_wallet
+from transactions.enums import BulkItemStatus, BulkMode, TransactionType
+from transactions.errors import (
+    DuplicateReference,
+    KycRequired,
+    RecipientCannotReceive,
+    RecipientNotFound,
+    SameWallet,
+    TooManyUnknownRecipients,
+    WalletFrozen,
+)
+from transactions.models import BulkTransfer, BulkTransferItem, Transaction
+from transactions.rendering import masked_name
+from transactions.services.ledger import TransactionService
+from users.models import User
+from wallet.enums import WalletKind
+from wallet.models import Wallet
+
+SOURCE_KIND = "bulk_transfer_item"
+# What a bulk may tell about addresses that are nobody's: hardly more than as many single transfers would.
+MAX_UNKNOWN = 20
+DETAIL_LENGTH = 200
+# Saving the models of a chunk costs more than booking it.
+_RESULTS = """
+    UPDATE transactions_bulktransferitem i
+    SET status = r.status, transaction_id = r.transaction_id, failure_code = r.failure_code,
+        failure_detail = r.failure_detail
+    FROM unnest(%(id)s::uuid[], %(status)s::text[], %(transaction)s::uuid[], %(code)s::text[], %(detail)s::text[])
+        AS r(id, status, transaction_id, failure_code, failure_detail)
+    WHERE i.id = r.id AND i.status = 'pending'
+"""
+# Refusals of the sender as such: all or nothing is refused by them like a single transfer.
+OF_THE_SENDER = (KycRequired, WalletFrozen)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkItem:
+    """One transfer as it was asked for; ``to`` is an e-mail address or a phone number (E.164)."""
+
+    to: str
+    amount: Decimal
+    description: str = ""
+    reference: str = ""
+
+
+def prepare(bulk: BulkTransfer, items: Sequence[BulkItem]) -> list[BulkTransferItem]:
+    """Return the rows of a bulk, not stored yet; what can be refused without a lock is refused already.
+
+    Of a reference that stands twice the first goes on. Raises TooManyUnknownRecipients.
+    """
+    people = selectors.find_recipients(to={item.to for item in items})
+    if len({item.to for item in items} - people.keys()) > MAX_UNKNOWN:
+        raise TooManyUnknownRecipients(
+            f"More than {MAX_UNKNOWN} of the recipients are unknown. Check the list."
+        )
+    wallets = _main_wallets(people.values(), bulk.currency)
+    seen: set[str] = set()
+    rows = []
+    for index, item in enumerate(items):
+        person = people.get(item.to)
+        wallet = wallets.get(person.pk) if person is not None else None
+        row = BulkTransferItem(
+            bulk=bulk, index=index, to_wallet=wallet, amount=item.amount, description=item.description,
+            reference=item.reference,
+        )  # fmt: skip
+        if person is None:
+            refuse(row, RecipientNotFound("Nobody here has this e-mail address or verified phone number."))
+        elif person.pk == bulk.sender_id:
+            refuse(row, SameWallet("Sender and recipient are the same person."))
+        elif wallet is None:
+            refuse(row, RecipientCannotReceive(f"The recipient has no {bulk.currency} wallet."))
+        elif item.reference and item.reference in seen:
+            refuse(row, DuplicateReference("This reference stands in the same request before."))
+        seen.add(item.reference)
+        rows.append(row)
+    return rows
+
+
+def book(bulk: BulkTransfer, rows: Iterable[BulkTransferItem], *, now: datetime) -> list[Transaction]:
+    """Book the pending rows at once, each on its own, and put the result on each; the rows are not stored.
+
+    Returns what was booked. Raises MoneyOutPaused, DuplicateReference when a reference is used meanwhile, and of an
+    all-or-nothing bulk what refuses its sender as such: KycRequired, WalletFrozen.
+    """
+    pending = [row for row in rows if row.status == BulkItemStatus.PENDING]
+    given = [row.reference for row in pending if row.reference]
+    used = (
+        set(Transaction.objects.filter(reference__in=given).values_list("reference", flat=True))
+        if given
+        else set()
+    )
+    for row in pending:
+        if row.reference in used:
+            refuse(row, DuplicateReference("This reference was used before."))
+    pending = [row for row in pending if row.status == BulkItemStatus.PENDING]
+    results = TransactionService.post_each([_draft(bulk, row) for row in pending], now=now)
+    booked = []
+    for row, result in zip(pending, results, strict=True):
+        if isinstance(result, Transaction):
+            row.status, row.transaction = BulkItemStatus.COMPLETED, result
+            booked.append(result)
+        elif isinstance(result, OF_THE_SENDER) and bulk.mode == BulkMode.ALL_OR_NOTHING:
+            raise result
+        else:
+            refuse(row, result or DuplicateReference())
+    _tell_receivers(bulk.sender, pending)
+    return booked
+
+
+def refuse(row: BulkTransferItem, refusal: DomainError) -> None:
+    """Put a refusal on a row."""
+    row.status = BulkItemStatus.FAILED
+    row.failure_code, row.failure_detail = refusal.code, refusal.detail[:DETAIL_LENGTH]
+
+
+def store_results(rows: Sequence[BulkTransferItem]) -> None:
+    """Store the results of rows that are in the database already, with one statement."""
+    parameters: dict[str, list[Any]] = {
+        "id": [row.pk for row in rows],
+        "status": [str(row.status) for row in rows],
+        "transaction": [row.transaction_id for row in rows],
+        "code": [row.failure_code for row in rows],
+        "detail": [row.failure_detail for row in rows],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_RESULTS, parameters)
+
+
+def _main_wallets(people: Iterable[User], currency: str) -> dict[UUID, Wallet]:
+    found = Wallet.objects.filter(owner__in=list(people), kind=WalletKind.MAIN, currency=currency)
+    return {wallet.owner_id: wallet for wallet in found.select_related("owner")}
+
+
+def _draft(bulk: BulkTransfer, row: BulkTransferItem) -> TransactionDraft:
+    if row.to_wallet is None:
+        raise ValueError("an item without a recipient is refused, not booked")
+    source, target, currency = bulk.wallet_id, row.to_wallet, bulk.currency
+    return TransactionDraft(
+        type=TransactionType.TRANSFER,
+        currency=currency,
+        amount=row.amount,
+        legs=(debit_wallet(source, row.amount, currency), credit_wallet(target.pk, row.amount, currency)),
+        reference=row.reference,
+        from_wallet_id=source,
+        to_wallet_id=target.pk,
+        from_user_id=bulk.sender_id,
+        to_user_id=target.owner_id,
+        initiated_by_id=bulk.sender_id,
+        description=row.description,
+        source=Source(SOURCE_KIND, row.pk),
+        counts=True,
+        charged=True,
+    )
+
+
+def _tell_receivers(sender: User, rows: Iterable[BulkTransferItem]) -> None:
+    """Tell each receiver; the sender is told once, when the whole is done."""
+    publish_many(
+        [
+            EventDraft(
+                "transfer.received",
+                row.transaction.to_user_id,
+                {
+                    "transaction_id": str(row.transaction.pk),
+                    "reference": row.transaction.reference,
+                    "amount": format_amount(row.amount, row.transaction.currency),
+                    "currency": row.transaction.currency,
+                    "counterparty": masked_name(sender),
+                },
+            )
+            for row in rows
+            if row.transaction is not None
+        ]
+    )

@@ -1,0 +1,94 @@
+"""Sending money to many people in one request."""
+
+from dataclasses import replace
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from fintech_core import clock, rehearsal
+from fintech_core.api import ApiViewSet
+from fintech_core.exceptions import request_id_of
+from fintech_core.idempotency import Answer
+from fintech_core.throttling import Rate
+from transactions import selectors
+from transactions.bulk_rendering import answer_for, render
+from transactions.enums import BulkMode
+from transactions.serializers.bulk import BulkTransferRequest, BulkTransferResponse
+from transactions.services import bulk
+from transactions.services.bulk_items import BulkItem
+from transactions.views.movements import IDEMPOTENCY_KEY
+from users.authentication import signed_in_user
+from users.models import User
+from users.services import pins
+
+PREFER = OpenApiParameter(
+    "Prefer",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="wait=0 to wait=8: how many seconds the answer may wait for the outcome (RFC 7240).",
+)
+
+
+@extend_schema(tags=["transactions"])
+class BulkTransferViewSet(ApiViewSet):
+    """Up to 1,000 transfers under one key and one PIN."""
+
+    money_actions: ClassVar = frozenset({"create"})
+    max_body_bytes = 512 * 1024
+    rate_limits: ClassVar = {"create": (Rate(6, 60, "user", "bulk_transfer"),)}
+
+    @extend_schema(
+        operation_id="bulk_transfer",
+        parameters=[IDEMPOTENCY_KEY, PREFER],
+        request=BulkTransferRequest,
+        responses={201: BulkTransferResponse, 202: BulkTransferResponse},
+    )
+    def create(self, request: Request) -> Response:
+        """Send money to many people: all or nothing, or as many as can be.
+
+        A result for every item, in the order of the request; 422 when none succeeded. A best-effort request that was
+        interrupted is finished by the same Idempotency-Key.
+        """
+        body = self.read_body(BulkTransferRequest)
+        sender = signed_in_user(request)
+        pin = body.pop("pin", None)
+        answer = self.answer_once(
+            operation="bulk_transfer",
+            body=body,
+            work=lambda: _begin(sender, body),
+            gate=lambda: pins.verify(user_id=sender.pk, pin=pin),
+        )
+        if not answer.is_final and answer.document is not None:
+            bulk_id = answer.document[1]
+            bulk.work_off(
+                bulk_id=bulk_id,
+                within_s=self.preferred_wait_s(settings.WEB_WAIT_LIMIT_S),
+                wait_for_others=not answer.replayed,
+            )
+            found = selectors.get_bulk_transfer_for(user=sender, bulk_id=bulk_id)
+            answer = replace(answer_for(found, request_id=request_id_of(request)), replayed=answer.replayed)
+        response = self.respond(answer)
+        if answer.status == 202 and answer.document is not None:
+            response["Location"] = f"/api/v1/transactions/transfer/bulk/{answer.document[1]}"
+        return response
+
+    @extend_schema(operation_id="get_bulk_transfer", responses=BulkTransferResponse)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """Show a bulk of transfers with the result of every item."""
+        found = selectors.get_bulk_transfer_for(user=signed_in_user(request), bulk_id=pk)
+        return Response(render(found))
+
+
+def _begin(sender: User, body: dict[str, Any]) -> Answer:
+    asked = {"sender": sender, "currency": body["currency"], "now": clock.now()}
+    items = [BulkItem(**item) for item in body["items"]]
+    if body["mode"] == BulkMode.ALL_OR_NOTHING:
+        return answer_for(bulk.send_all(items=items, **asked))
+    if rehearsal.is_running():
+        return answer_for(bulk.rehearse(items=items, **asked))
+    return answer_for(bulk.accept(items=items, **asked))
