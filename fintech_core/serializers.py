@@ -106,8 +106,8 @@ class CurrencyField(serializers.Field[str, Any, str, Any]):
 class AmountField(serializers.Field[Decimal, Any, str, Any]):
     """A positive amount in major units, as a decimal string with no more decimals than its currency has.
 
-    The currency is the field ``currency`` of the body where it holds an enabled code, else the one of the context, else
-    the default currency.
+    The currency is the field ``currency`` of the body where it holds an enabled code, else the one of the context,
+    else the default currency.
     """
 
     def to_internal_value(self, data: Any) -> Decimal:

@@ -106,7 +106,7 @@ class TestPostMany:
             TransactionService.post_many([to_each[1]], now=clock.now())
         assert len(bulk) == len(single)
         assert main_wallet(ada).balance == 48_998
-        assert LedgerEntry.objects.filter(wallet=main_wallet(crowd[1])).count() == 50
+        assert LedgerEntry.objects.filter(wallet=main_wallet(crowd[2])).count() == 50
 
     def test_more_than_a_thousand_are_a_bug(self) -> None:
         ada, chidi = funded(), UserFactory()
