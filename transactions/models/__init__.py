@@ -4,6 +4,7 @@ from transactions.models.books import LedgerAccount, LedgerEntry, Transaction
 from transactions.models.bulk import BulkTransfer, BulkTransferItem
 from transactions.models.corrections import Adjustment, ClosedMonth
 from transactions.models.evidence import BalanceSnapshot, LedgerSeal
+from transactions.models.exchange import ConversionQuote, ExchangeRate
 from transactions.models.parking import ParkedCredit
 from transactions.models.rules import FeeRule, LimitRule
 
@@ -13,6 +14,8 @@ __all__ = [
     "BulkTransfer",
     "BulkTransferItem",
     "ClosedMonth",
+    "ConversionQuote",
+    "ExchangeRate",
     "FeeRule",
     "LedgerAccount",
     "LedgerEntry",
