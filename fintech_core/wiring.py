@@ -17,6 +17,7 @@ EVENT_REACTIONS: dict[str, list[str]] = {
 VENDORS: dict[str, dict[str, str]] = {
     "gateway": {"paystack": "payments.providers.paystack.Paystack"},
     "biller": {"vtpass": "billers.providers.vtpass.VTpass"},
+    "rates": {"table": "transactions.exchange.rates.StaffTable"},
     "verifier": {"sandbox": "users.verifiers.http.HttpVerifier"},
 }
 

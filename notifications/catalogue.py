@@ -222,6 +222,13 @@ CATALOGUE: dict[str, EventType] = _catalogue(
             channels=BOTH,
         ),
         EventType(
+            "conversion.completed",
+            "Money was converted into another currency.",
+            Category.MONEY,
+            fields=("transaction_id", "reference", "amount", "currency", "amount_to", "currency_to"),
+            channels=BOTH,
+        ),
+        EventType(
             "transaction.refunded",
             "A part of a transaction, or all of it, was given back to its payer.",
             Category.MONEY,

@@ -19,6 +19,8 @@ CASHBACK_EXPENSE = "cashback_expense"
 BILLER_COMMISSION = "biller_commission"
 TRANSFER_FEES = "fees:transfer"
 BILL_FEES = "fees:bill_payment"
+CONVERSION_FEES = "fees:conversion"
+FX_POSITION = "fx_position"
 
 CONTROL_ACCOUNTS: dict[str, str] = {"main": CUSTOMER_WALLETS, "cashback": CASHBACK_WALLETS}
 
@@ -52,12 +54,12 @@ ACCOUNTS: tuple[Account, ...] = (
     Account(CASHBACK_WALLETS, "Cashback wallets (control account)", AccountType.LIABILITY, "cashback"),
     Account("payouts_in_transit", "Payouts on their way to a bank", AccountType.LIABILITY),
     Account(SUSPENSE, "Received, owner or wallet not ready", AccountType.LIABILITY),
-    Account("fx_position", "Bought and sold currency", AccountType.LIABILITY),
+    Account(FX_POSITION, "Bought and sold currency", AccountType.LIABILITY),
     Account("fees:transfer", "Fees on transfers", AccountType.INCOME),
     Account("fees:bill_payment", "Fees on bill payments", AccountType.INCOME),
     Account("fees:funding", "Fees on funding", AccountType.INCOME),
     Account("fees:withdrawal", "Fees on withdrawals", AccountType.INCOME),
-    Account("fees:conversion", "Fees on conversions", AccountType.INCOME),
+    Account(CONVERSION_FEES, "Fees on conversions", AccountType.INCOME),
     Account(BILLER_COMMISSION, "Commission from billers", AccountType.INCOME),
     Account(CASHBACK_EXPENSE, "Cashback given", AccountType.EXPENSE),
     Account("referral_expense", "Referral bonuses given", AccountType.EXPENSE),
@@ -105,7 +107,7 @@ RULES: dict[str, Rule] = {
         credit=(CUSTOMER_WALLETS, "gateway_clearing:*", CASHBACK_EXPENSE, SUSPENSE),
     ),
     TransactionType.CONVERSION: Rule(
-        debit=(CUSTOMER_WALLETS, "fx_position"), credit=(CUSTOMER_WALLETS, "fx_position", "fees:conversion")
+        debit=(CUSTOMER_WALLETS, FX_POSITION), credit=(CUSTOMER_WALLETS, FX_POSITION, CONVERSION_FEES)
     ),
     TransactionType.ADJUSTMENT: Rule(
         debit=(CUSTOMER_WALLETS, CASHBACK_WALLETS, "adjustments", SUSPENSE, RECEIVABLES),

@@ -58,6 +58,15 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversion:
+    """The other currency's side: what was got, and how many units of it one unit made."""
+
+    amount: Decimal
+    currency: str
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionDraft:
     """One movement to be. Amounts are in major units of ``currency``; ``amount`` is without ``fee``.
 
@@ -88,6 +97,7 @@ class TransactionDraft:
     refund_of_id: UUID | None = None
     expires_at: datetime | None = None
     effective_at: datetime | None = None
+    conversion: Conversion | None = None
     parkable: bool = False
     counts: bool = False
     caps: bool = True

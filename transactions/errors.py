@@ -166,5 +166,35 @@ class MonthNotClosable(DomainError):
     code, status, title = "month_not_closable", 422, "This month cannot be closed"
 
 
+class PairNotOffered(DomainError):
+    """There is no rate between these currencies now."""
+
+    code, status, title = "pair_not_offered", 422, "These currencies cannot be converted now"
+
+
+class NotConvertible(DomainError):
+    """The amount makes nothing in the other currency, or more than a wallet holds."""
+
+    code, status, title = "not_convertible", 422, "This amount cannot be converted"
+
+
+class QuoteExpired(DomainError):
+    """A quote holds for a minute."""
+
+    code, status, title = "quote_expired", 422, "The quote has expired"
+
+
+class QuoteUsed(DomainError):
+    """A quote is converted once."""
+
+    code, status, title = "quote_used", 409, "The quote was converted before"
+
+
+class RateRefused(DomainError):
+    """A rate is of a currency that needs one, from now on or later, one per instant."""
+
+    code, status, title = "rate_refused", 422, "This rate cannot be added"
+
+
 class ChartViolation(Exception):
     """A draft touches an account its type may not touch, or does not balance: a bug, never a client's fault."""

@@ -16,7 +16,10 @@ from transactions.rule_table import RuleTable
 ZERO = Decimal(0)
 # Where fees by rule are earned. A type joins when its drafts say ``charged``, so that no rule is saved in vain; the fee
 # of a bill stands in the catalogue, with its product.
-EARNED_ON: dict[str, str] = {TransactionType.TRANSFER: chart.TRANSFER_FEES}
+EARNED_ON: dict[str, str] = {
+    TransactionType.TRANSFER: chart.TRANSFER_FEES,
+    TransactionType.CONVERSION: chart.CONVERSION_FEES,
+}
 
 _table = RuleTable(FeeRule)
 

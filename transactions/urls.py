@@ -4,6 +4,7 @@ from django.urls import path
 
 from transactions.views import (
     BulkTransferViewSet,
+    ConversionViewSet,
     LimitsViewSet,
     PastViewSet,
     StaffAdjustmentViewSet,
@@ -16,6 +17,8 @@ from transactions.views import (
 urlpatterns = [
     path("limits", LimitsViewSet.as_view({"get": "retrieve"})),
     path("wallet/balance/at", PastViewSet.as_view({"get": "balance"})),
+    path("wallet/convert", ConversionViewSet.as_view({"post": "create"})),
+    path("wallet/convert/quote", ConversionViewSet.as_view({"post": "quote"})),
     path("wallet/statement", StatementViewSet.as_view({"get": "retrieve"})),
     path("transactions", TransactionViewSet.as_view({"get": "list"})),
     path("transactions/transfer", TransferViewSet.as_view({"post": "create"})),

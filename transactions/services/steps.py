@@ -264,6 +264,8 @@ class Step:
                 "effective_at": draft.effective_at,
             }
         )
+        if draft.conversion is not None:
+            self.batch.conversions[draft.id] = draft.conversion
 
 
 def _debited(legs: tuple[Leg, ...], wallet_id: UUID) -> Decimal:

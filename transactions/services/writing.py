@@ -17,6 +17,7 @@ import psycopg
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
+from transactions.drafts import Conversion
 from transactions.enums import TransactionStatus
 from transactions.models import Transaction
 from transactions.services.locking import LockedWallet
@@ -105,6 +106,18 @@ STEP = "".join(
      " SELECT at, (SELECT count(*) FROM resolved) FROM moment")
 )  # fmt: skip
 
+# Ordinary steps pay nothing for what a conversion writes besides: a step that has one runs a statement of its own.
+_CONVERTED = """
+    LEFT JOIN unnest(%(converted_id)s::uuid[], %(converted_amount)s::numeric[], %(converted_currency)s::text[],
+                     %(conversion_rate)s::numeric[]) AS c(id, amount, currency, rate) ON c.id = d.id
+)"""
+_CONVERTING = (
+    _NEW_TRANSACTIONS.replace(
+        "NULL, '', NULL, ''", "c.amount, coalesce(c.currency, ''), c.rate, ''"
+    ).removesuffix("\n)")
+    + _CONVERTED
+)
+
 TRANSACTION_COLUMNS = (
     "id", "reference", "type", "status", "currency", "amount", "fee", "hold_amount", "expires_at", "from_wallet_id",
     "to_wallet_id", "from_user_id", "to_user_id", "initiated_by_id", "description", "metadata", "reverses_id",
@@ -145,6 +158,7 @@ class Batch:
     transactions: list[dict[str, Any]] = field(default_factory=list)
     resolutions: list[Resolution] = field(default_factory=list)
     entries: list[EntryRow] = field(default_factory=list)
+    conversions: dict[UUID, Conversion] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -167,6 +181,9 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
     if batch.resolutions:
         statement = STEP
         parameters |= _resolutions(batch)
+    if batch.conversions:
+        statement = statement.replace(_NEW_TRANSACTIONS, _CONVERTING)
+        parameters |= _conversions(batch)
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         if not wallets:
             cursor.execute(TAKE_TRANSACTION_ID)
@@ -185,6 +202,9 @@ def as_written(
     for facts in batch.transactions:
         completed_at = moment if facts["status"] == TransactionStatus.COMPLETED else None
         row = Transaction(**facts, created_at=moment, completed_at=completed_at)
+        if conversion := batch.conversions.get(row.pk):
+            row.converted_amount, row.converted_currency = conversion.amount, conversion.currency
+            row.conversion_rate = conversion.rate
         row._state.adding, row._state.db = False, connection.alias
         rows[row.pk] = row
     for resolution in batch.resolutions:
@@ -201,6 +221,16 @@ def _transactions(batch: Batch) -> dict[str, list[Any]]:
     }
     columns["metadata"] = [json.dumps(row["metadata"], cls=DjangoJSONEncoder) for row in batch.transactions]
     return columns
+
+
+def _conversions(batch: Batch) -> dict[str, list[Any]]:
+    rows = batch.conversions
+    return {
+        "converted_id": list(rows),
+        "converted_amount": [row.amount for row in rows.values()],
+        "converted_currency": [row.currency for row in rows.values()],
+        "conversion_rate": [row.rate for row in rows.values()],
+    }
 
 
 def _resolutions(batch: Batch) -> dict[str, list[Any]]:

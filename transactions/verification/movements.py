@@ -92,7 +92,9 @@ CURRENCIES = Check(
     """
     SELECT DISTINCT t.id AS key, t.currency || ' has entries in ' || e.currency AS detail
     FROM transactions_transaction t JOIN transactions_ledgerentry e ON e.transaction_id = t.id
-    WHERE e.currency NOT IN (t.currency, coalesce(nullif(t.converted_currency, ''), t.currency))
+    LEFT JOIN transactions_transaction reversed ON reversed.id = t.reverses_id
+    WHERE e.currency NOT IN (t.currency, coalesce(nullif(t.converted_currency, ''),
+                                                  nullif(reversed.converted_currency, ''), t.currency))
     """,
 )
 

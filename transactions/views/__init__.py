@@ -1,6 +1,7 @@
 """Routes of the ledger, by topic."""
 
 from transactions.views.bulk import BulkTransferViewSet
+from transactions.views.conversions import ConversionViewSet
 from transactions.views.corrections import StaffAdjustmentViewSet
 from transactions.views.movements import (
     LimitsViewSet,
@@ -12,6 +13,7 @@ from transactions.views.statements import PastViewSet, StatementViewSet
 
 __all__ = [
     "BulkTransferViewSet",
+    "ConversionViewSet",
     "LimitsViewSet",
     "PastViewSet",
     "StaffAdjustmentViewSet",

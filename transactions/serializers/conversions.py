@@ -1,0 +1,62 @@
+"""Shapes of the routes that convert money."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from fintech_core import money
+from fintech_core.serializers import CurrencyField, PinField, Request, Text, Uuid, amount_text, instant
+from transactions.models import ConversionQuote
+
+
+class ConversionQuoteRequest(Request):
+    """How much of which currency into which."""
+
+    from_currency = CurrencyField()
+    to_currency = CurrencyField()
+    amount = Text(max_length=24)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Read the amount in the currency that is given."""
+        try:
+            amount = money.parse_amount(attrs["amount"], attrs["from_currency"])
+        except money.InvalidAmount as error:
+            detail = serializers.ErrorDetail(str(error), code="invalid_amount")
+            raise serializers.ValidationError({"amount": [detail]}) from None
+        return {**attrs, "amount": amount}
+
+
+class ConversionQuoteResponse(serializers.Serializer[Any]):
+    """What the customer would get, and until when."""
+
+    quote_id = serializers.UUIDField()
+    from_currency = serializers.CharField()
+    to_currency = serializers.CharField()
+    amount = serializers.CharField()
+    fee = serializers.CharField()
+    total = serializers.CharField()
+    rate = serializers.CharField()
+    amount_to = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+    def to_representation(self, instance: ConversionQuote) -> dict[str, Any]:
+        """Write a quote."""
+        given = instance.from_currency
+        return {
+            "quote_id": str(instance.pk),
+            "from_currency": given,
+            "to_currency": instance.to_currency,
+            "amount": amount_text(instance.amount, given),
+            "fee": amount_text(instance.fee, given),
+            "total": amount_text(instance.amount + instance.fee, given),
+            "rate": f"{instance.rate:f}",
+            "amount_to": amount_text(instance.amount_to, instance.to_currency),
+            "expires_at": instant(instance.expires_at),
+        }
+
+
+class ConvertRequest(Request):
+    """Which quote to take."""
+
+    quote_id = Uuid()
+    pin = PinField()
