@@ -1,4 +1,4 @@
-"""What proves the books, to look at: snapshots of balances, and seals."""
+"""What proves the books, to look at: snapshots of balances, seals, and how far it was verified."""
 
 from django.contrib import admin
 from unfold.decorators import display
@@ -6,7 +6,7 @@ from unfold.decorators import display
 from fintech_core.admin import ReadOnlyModelAdmin
 from fintech_core.filters import CurrencyFilter
 from fintech_core.money import for_people
-from transactions.models import BalanceSnapshot, LedgerSeal
+from transactions.models import BalanceSnapshot, LedgerSeal, VerificationMark
 
 
 @admin.register(BalanceSnapshot)
@@ -32,4 +32,13 @@ class LedgerSealAdmin(ReadOnlyModelAdmin):
 
     list_display = ("number", "sealed_at", "through_entry", "entries", "holds", "key_id", "chain")
     ordering = ("-number",)
+    sortable_by = ()
+
+
+@admin.register(VerificationMark)
+class VerificationMarkAdmin(ReadOnlyModelAdmin):
+    """How far the books were proven, newest first."""
+
+    list_display = ("checked_at", "through_entry", "through_hold", "seal_number")
+    ordering = ("-id",)
     sortable_by = ()

@@ -3,7 +3,7 @@
 from transactions.models.books import LedgerAccount, LedgerEntry, Transaction
 from transactions.models.bulk import BulkTransfer, BulkTransferItem
 from transactions.models.corrections import Adjustment, ClosedMonth
-from transactions.models.evidence import BalanceSnapshot, LedgerSeal
+from transactions.models.evidence import BalanceSnapshot, LedgerSeal, VerificationMark
 from transactions.models.exchange import ConversionQuote, ExchangeRate
 from transactions.models.parking import ParkedCredit
 from transactions.models.rules import FeeRule, LimitRule
@@ -23,4 +23,5 @@ __all__ = [
     "LimitRule",
     "ParkedCredit",
     "Transaction",
+    "VerificationMark",
 ]

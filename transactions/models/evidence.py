@@ -3,6 +3,11 @@
 ``BalanceSnapshot`` is what a general-ledger account had after all its entries up to an id. It is written behind the
 watermark of the entries, so none at or below that id is still to come. A control account has none: it is the sum of
 its wallets.
+
+``LedgerSeal`` is a link of a chain over closed ranges of entries with the facts of their transactions and wallets, and
+over holds, which have no entries (``transactions.sealing``). Its key is kept outside the database: whoever has the
+database's password can change an old row, but cannot make the seals fit it. ``VerificationMark`` says how far somebody
+who holds that key has proven it all.
 """
 
 from typing import ClassVar

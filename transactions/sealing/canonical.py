@@ -33,8 +33,10 @@ SEAL: Final = (
     "number", "format", "after_entry", "through_entry", "after_hold", "through_hold", "entries", "holds", "digest",
     "previous", "key_id", "sealed_at",
 )  # fmt: skip
+MARK: Final = ("through_entry", "through_hold", "seal_number", "seal_chain", "checked_at", "key_id")
 COLUMNS: Final[dict[str, Sequence[str]]] = {
     "transaction": TRANSACTION, "entry": ENTRY, "wallet": WALLET, "hold": HOLD, "end": TRANSACTION, "seal": SEAL,
+    "mark": MARK,
 }  # fmt: skip
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode

@@ -78,6 +78,11 @@ def mac_of(chain: str, key_id: str) -> str:
     return hmac.new(_derive(secret), chain.encode("ascii"), hashlib.sha256).hexdigest()
 
 
+def current_key() -> str:
+    """Return the id of the key that new links are made with."""
+    return next(iter(_ring()))
+
+
 def is_ours(seal: LedgerSeal) -> bool:
     """Say whether the link's facts, chain and mac belong together. Raises UnknownKey."""
     chain = chain_of(facts_of(seal))
@@ -163,7 +168,7 @@ def _next_range(cursor: CursorWrapper, last: LedgerSeal | None, cut: Cut, link_e
 
 
 def _make(last: LedgerSeal | None, of: Range, digest: str, tally: Tally, *, sealed_at: Any) -> LedgerSeal:
-    key_id = next(iter(_ring()))
+    key_id = current_key()
     made = LedgerSeal(
         number=1 if last is None else last.number + 1,
         format=canonical.FORMAT,

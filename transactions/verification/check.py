@@ -1,8 +1,11 @@
 """A check: one rule of the ledger as one set-based query that returns the rows which break it."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from transactions.verification.report import Finding
 
 LISTED = 20
 _SIGNED = "CASE e.direction WHEN 'credit' THEN e.amount ELSE -e.amount END"
@@ -41,5 +44,31 @@ class Check:
     @property
     def query(self) -> str:
         """The first ``LISTED`` rows that break the rule, each with how many there are."""
-        rows = self.sql.replace(":signed", _SIGNED)
-        return _LISTING.replace(":rows", rows).replace(":listed", str(LISTED))
+        return listing(self.sql)
+
+
+Broken = tuple[Rule, str, str]
+
+
+def finding_of(check: Check | Rule, key: str, detail: str) -> Finding:
+    """Describe one row that breaks a rule."""
+    row = f"{check.of} {key}"
+    next_step = check.next_step.format(code=check.code, key=key, row=row)
+    return Finding(check.code, check.meaning, row, detail, next_step)
+
+
+def collect(broken: Iterable[Broken]) -> tuple[list[Finding], Counter[str]]:
+    """Return the first ``LISTED`` findings of each rule, and how many there are by rule."""
+    findings: list[Finding] = []
+    counts: Counter[str] = Counter()
+    for rule, key, detail in broken:
+        counts[rule.code] += 1
+        if counts[rule.code] <= LISTED:
+            findings.append(finding_of(rule, key, detail))
+    return findings, counts
+
+
+def listing(sql: str, prefix: str = "") -> str:
+    """Return the query for the first ``LISTED`` rows of a rule; ``prefix`` may put other tables in place of its own."""
+    rows = sql.replace(":signed", _SIGNED)
+    return prefix + _LISTING.replace(":rows", rows).replace(":listed", str(LISTED))

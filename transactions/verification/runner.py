@@ -20,6 +20,7 @@ from transactions.sealing.publishing import Head
 from transactions.verification import (
     chart_rules,
     entries,
+    incremental,
     movements,
     parked,
     seals,
@@ -27,7 +28,8 @@ from transactions.verification import (
     structure,
     wallets,
 )  # fmt: skip
-from transactions.verification.check import LISTED, Check, Rule
+from transactions.verification.check import Broken, Check, collect, finding_of
+from transactions.verification.incremental import Since
 from transactions.verification.parts import parts
 from transactions.verification.report import CurrencyTotals, Finding, Report, Totals
 
@@ -72,13 +74,16 @@ def verify(
     progress: Progress | None = None,
     with_seals: bool = False,
     published: Iterable[Head] = (),
+    since: Since | None = None,
+    proven_seal: LedgerSeal | None = None,
 ) -> Report:
     """Re-prove the whole ledger and return what was found; changes nothing.
 
     Runs in a snapshot of its own, or inside the caller's transaction if there is one and then sees what that sees.
     ``progress`` is called before each check with its number, how many there are, and its code. ``with_seals`` proves
-    the chain of seals and the rows under it, too, against the heads that were ``published``. Raises DatabaseError
-    when the database does not answer; an empty report is never the result of a check that did not run.
+    the chain of seals and the rows under it, too, against the heads that were ``published``. ``since`` asks of what
+    is new after it alone, ``proven_seal`` is the last seal whose rows need not be read again. Raises DatabaseError when
+    the database does not answer; an empty report is never the result of a check that did not run.
     """
     checks, checked_at, started = every_check(), clock.now(), time.monotonic()
     count = len(checks) + (len(seals.RULES) if with_seals else 0)
@@ -88,16 +93,15 @@ def verify(
         for number, check in enumerate(checks, start=1):
             if progress is not None:
                 progress(number, count, check.code)
-            listed, rows = _run(cursor, check)
+            listed, rows = _run(cursor, check, since)
             findings += listed
             if rows:
                 broken[check.code] = rows
         if with_seals:
-            for rule, key, detail in _seals(cursor, using, published, progress, count):
-                broken[rule.code] += 1
-                if broken[rule.code] <= LISTED:
-                    findings.append(_finding(rule, key, detail))
-        totals = _totals(cursor)
+            listed, counts = collect(_seals(cursor, using, published, proven_seal, progress, count))
+            findings += listed
+            broken += counts
+        totals = _totals(cursor, since)
         notes = _notes(cursor)
     return Report(
         checked_at, round(time.monotonic() - started, 3), count, totals, tuple(findings), dict(broken), notes
@@ -105,16 +109,23 @@ def verify(
 
 
 def _seals(
-    cursor: CursorWrapper, using: str, published: Iterable[Head], progress: Progress | None, count: int
-) -> Iterator[seals.Broken]:
+    cursor: CursorWrapper,
+    using: str,
+    published: Iterable[Head],
+    proven: LedgerSeal | None,
+    progress: Progress | None,
+    count: int,
+) -> Iterator[Broken]:
     """Examine the chain, telling how far it came."""
 
     def told(done: int, total: int) -> None:
         if progress is not None:
             progress(count, count, f"seals: {done} of {total} entries")
 
-    rows = LedgerSeal.objects.using(using).order_by("number")
-    return seals.examine(cursor, rows, published=published, told=told)
+    rows = (
+        LedgerSeal.objects.using(using).filter(number__gt=proven.number if proven else 0).order_by("number")
+    )
+    return seals.examine(cursor, rows, published=published, verified=proven, told=told)
 
 
 @contextmanager
@@ -133,24 +144,20 @@ def _snapshot(using: str) -> Iterator[CursorWrapper]:
         yield cursor
 
 
-def _run(cursor: CursorWrapper, check: Check) -> tuple[list[Finding], int]:
+def _run(cursor: CursorWrapper, check: Check, since: Since | None) -> tuple[list[Finding], int]:
     """Return the first rows that break the rule, and how many there are."""
-    cursor.execute(check.query, check.parameters())
+    cursor.execute(*incremental.query(check, since))
     rows = cursor.fetchall()
-    listed = [_finding(check, key, detail) for key, detail, _ in rows]
+    listed = [finding_of(check, key, detail) for key, detail, _ in rows]
     return listed, rows[0][2] if rows else 0
 
 
-def _finding(check: Check | Rule, key: str, detail: str) -> Finding:
-    row = f"{check.of} {key}"
-    next_step = check.next_step.format(code=check.code, key=key, row=row)
-    return Finding(check.code, check.meaning, row, detail, next_step)
-
-
-def _totals(cursor: CursorWrapper) -> Totals:
-    cursor.execute(_COUNTS)
+def _totals(cursor: CursorWrapper, since: Since | None) -> Totals:
+    """Count what was looked at."""
+    prefix, given = (incremental.BOOKS, since.parameters) if since else ("", {})
+    cursor.execute(prefix + _COUNTS, given)
     counts = cursor.fetchone() or (0, 0, 0)
-    cursor.execute(_CURRENCIES)
+    cursor.execute(prefix + _CURRENCIES, given)
     currencies = tuple(
         CurrencyTotals(currency, lines, *(_text(amount, currency) for amount in amounts))
         for currency, lines, *amounts in cursor.fetchall()

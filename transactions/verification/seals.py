@@ -11,7 +11,7 @@ from transactions.sealing import canonical
 from transactions.sealing.chain import FIRST, UnknownKey, chain_of, digest_of, facts_of, mac_of
 from transactions.sealing.publishing import Head
 from transactions.sealing.reading import Range, Tally
-from transactions.verification.check import Rule
+from transactions.verification.check import Broken, Rule
 
 UNSEALED_FOR: Final = "1 hour"
 
@@ -37,7 +37,6 @@ CURRENT: Final = Rule(
 )
 RULES: Final = (CHAIN, OURS, UNCHANGED, PUBLISHED, CURRENT)
 
-Broken = tuple[Rule, str, str]
 Told = Callable[[int, int], None]
 
 _UNSEALED: Final = """
@@ -69,7 +68,7 @@ def examine(
         before, done = row, done + row.entries
         if told is not None:
             told(done, total)
-    yield from _published(known, published, after=verified.number if verified else 0)
+    yield from published_heads(known, published, after=verified.number if verified else 0)
     yield from _unsealed(cursor, before)
 
 
@@ -104,7 +103,8 @@ def _rows(cursor: CursorWrapper, row: LedgerSeal) -> Iterator[Broken]:
         yield UNCHANGED, _name(row), f"sealed {row.entries} entries and {row.holds} holds, now {detail}"
 
 
-def _published(known: dict[int, str], published: Iterable[Head], *, after: int) -> Iterator[Broken]:
+def published_heads(known: dict[int, str], published: Iterable[Head], *, after: int) -> Iterator[Broken]:
+    """Yield the heads that are not in the chain as it is known; those up to ``after`` are left out."""
     for head in published:
         if head.number < after:
             continue

@@ -17,23 +17,23 @@ BALANCES = Check(
     """
     SELECT mark.id AS key,
            a.code || ' ' || mark.currency || ': ' || mark.balance || ' after entry ' || mark.last_entry_id
-           || ', expected ' || mark.before + coalesce(since.moved, 0) AS detail
-    FROM (
-        SELECT s.*, lag(s.balance, 1, 0) OVER following AS before,
-               lag(s.last_entry_id, 1, 0::bigint) OVER following AS after_entry
-        FROM transactions_balancesnapshot s
-        WINDOW following AS (PARTITION BY s.account_id ORDER BY s.last_entry_id, s.id)
-    ) mark
+           || ', expected ' || coalesce(base.balance, 0) + coalesce(since.moved, 0) AS detail
+    FROM transactions_balancesnapshot mark
     LEFT JOIN transactions_ledgeraccount a ON a.id = mark.account_id
+    LEFT JOIN LATERAL (
+        SELECT s.balance, s.last_entry_id FROM public.transactions_balancesnapshot s
+        WHERE s.account_id = mark.account_id AND (s.last_entry_id, s.id) < (mark.last_entry_id, mark.id)
+        ORDER BY s.last_entry_id DESC, s.id DESC LIMIT 1
+    ) base ON true
     CROSS JOIN LATERAL (
         SELECT max(e.created_at) AS latest,
                sum(CASE WHEN (e.direction = 'debit') = (a.type = ANY(%(debit_side)s)) THEN e.amount
                         ELSE -e.amount END) AS moved
         FROM transactions_ledgerentry e
         WHERE e.account_id = mark.account_id AND e.wallet_id IS NULL
-          AND e.id > mark.after_entry AND e.id <= mark.last_entry_id
+          AND e.id > coalesce(base.last_entry_id, 0) AND e.id <= mark.last_entry_id
     ) since
-    WHERE mark.balance <> mark.before + coalesce(since.moved, 0)
+    WHERE mark.balance <> coalesce(base.balance, 0) + coalesce(since.moved, 0)
        OR since.latest > mark.taken_at
        OR mark.currency IS DISTINCT FROM a.currency OR a.wallet_kind <> ''
     """,

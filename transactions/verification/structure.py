@@ -21,6 +21,7 @@ from transactions.models import (
     LimitRule,
     ParkedCredit,
     Transaction,
+    VerificationMark,
 )
 from transactions.verification.check import MIGRATE, Check
 from transactions.verification.parts import parts
@@ -28,9 +29,9 @@ from wallet.models import Wallet
 
 GUARDED: tuple[type[models.Model], ...] = (
     LedgerAccount, Transaction, LedgerEntry, ParkedCredit, LimitRule, Wallet, AuditRecord, BalanceSnapshot, LedgerSeal,
-    ClosedMonth, Adjustment, FeeRule,
+    ClosedMonth, Adjustment, FeeRule, VerificationMark,
 )  # fmt: skip
-APPEND_ONLY = (LedgerEntry, AuditRecord, BalanceSnapshot, LedgerSeal, ClosedMonth, FeeRule)
+APPEND_ONLY = (LedgerEntry, AuditRecord, BalanceSnapshot, LedgerSeal, ClosedMonth, FeeRule, VerificationMark)
 # In the order of the migrations: of a function that was replaced, the newest text counts.
 GUARDS = (
     ("transactions", "ledger_triggers.sql"),
@@ -39,6 +40,7 @@ GUARDS = (
     ("transactions", "two_phase_numbers.sql"),
     ("transactions", "seal_triggers.sql"),
     ("transactions", "closed_months.sql"),
+    ("transactions", "mark_triggers.sql"),
     ("transactions", "undoing.sql"),
     ("fintech_core", "audit_append_only.sql"),
 )

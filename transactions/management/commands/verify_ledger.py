@@ -2,54 +2,68 @@
 
 import json
 import sys
+import time
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, transaction
 
+from fintech_core.watermark import WatermarkStalled
 from notifications.services import publish
 from transactions import switches
+from transactions.models import LedgerSeal
+from transactions.sealing.chain import complete_until, head
 from transactions.sealing.publishing import Head, NotAPublishedFile, read
-from transactions.verification import Report, verify
+from transactions.verification import Report, marks, verify
+from transactions.verification.copies import verify_copy
+from transactions.verification.incremental import Since
 
-FOUND = 3
+FOUND: Final = 3
+# A run that takes longer tells how far it is, whoever listens.
+LONG_S: Final = 3
 
 
 class Command(BaseCommand):
-    """Proves every rule of the ledger again, from the stored rows, in one snapshot."""
+    """Proves every rule of the ledger again, from the stored rows in one snapshot, or from a copy."""
 
-    help = "Re-prove the whole ledger from its rows (changes nothing unless --stop-money-out)."
+    help = (
+        "Re-prove the whole ledger from its rows (changes nothing unless --stop-money-out or --incremental)."
+    )
     requires_system_checks = ()  # it must run when something else is broken
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare how to tell it, and what to do about it."""
+        """Declare what to prove, how to tell it, and what to do about it."""
         parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
         parser.add_argument(
-            "--progress", action="store_true", help="name each check on stderr (on a terminal always)"
+            "--progress", action="store_true", help=f"tell each step on stderr (after {LONG_S} s always)"
         )
         parser.add_argument(
             "--seals", action="store_true", help="prove the chain of seals and every row under it, too"
         )
         parser.add_argument(
-            "--published",
-            type=Path,
-            metavar="FILE",
-            help="with --seals: heads that seal_ledger --publish wrote",
+            "--published", type=Path, metavar="FILE", help="heads that seal_ledger --publish wrote"
         )
+        source = parser.add_mutually_exclusive_group()
+        source.add_argument(
+            "--incremental",
+            action="store_true",
+            help="go on from the last entry verified so, and leave a mark",
+        )
+        source.add_argument("--file", type=Path, help="prove a copy by export_ledger; asks no database")
         parser.add_argument(
             "--stop-money-out", action="store_true", help="if something is found, pause outgoing money"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify, print, stop money out if asked to; exits 3 when something was found."""
-        told = options["progress"] or (sys.stderr.isatty() and not options["json"])
-        published = _published(options["published"], with_seals=options["seals"])
+        self.started, self.talkative = time.monotonic(), options["progress"]
+        stopped = False
+        published = _published(options)
         try:
-            report = verify(
-                progress=self._progress if told else None, with_seals=options["seals"], published=published
-            )
+            report = self._report(options, published)
             stopped = options["stop_money_out"] and not report.balanced
             if stopped:
                 _stop(report)
@@ -62,8 +76,46 @@ class Command(BaseCommand):
         if not report.balanced:
             sys.exit(FOUND)
 
+    def _report(self, options: dict[str, Any], published: list[Head]) -> Report:
+        if options["file"] is not None:
+            try:
+                return verify_copy(options["file"], published=published, told=self._line)
+            except OSError as error:
+                raise CommandError(f"The copy could not be read: {error}") from error
+        if options["incremental"]:
+            return self._go_on(published, with_seals=options["seals"])
+        return verify(progress=self._progress, with_seals=options["seals"], published=published)
+
+    def _go_on(self, published: list[Head], *, with_seals: bool) -> Report:
+        """Verify what is new since the last mark, and leave the next one if all is well."""
+        try:
+            cut = complete_until()
+        except WatermarkStalled as stalled:
+            raise CommandError(f"Nothing new can be called complete: {stalled}") from stalled
+        mark, note = marks.newest()
+        last: LedgerSeal | None = head() if with_seals else None
+        report = verify(
+            progress=self._progress,
+            with_seals=with_seals,
+            published=published,
+            since=None if mark is None else Since(mark.through_entry, mark.through_hold),
+            proven_seal=marks.proven_seal(mark) if mark is not None and with_seals else None,
+        )
+        if report.balanced:
+            marks.leave(cut=cut, report=report, before=mark, seal=last)
+        since = (
+            note
+            if mark is None
+            else f"Verified since entry {mark.through_entry}; before it, {mark.checked_at}."
+        )
+        return replace(report, notes=(*report.notes, since))
+
     def _progress(self, number: int, count: int, code: str) -> None:
-        self.stderr.write(f"[{number}/{count}] {code}")
+        if self.talkative or time.monotonic() - self.started > LONG_S:
+            self.stderr.write(f"[{number}/{count}] {code}")
+
+    def _line(self, number: int) -> None:
+        self._progress(number, number, "lines read")
 
     def _print(self, report: Report, *, stopped: bool) -> None:
         for finding in report.findings:
@@ -94,12 +146,13 @@ class Command(BaseCommand):
         )
 
 
-def _published(file: Path | None, *, with_seals: bool) -> list[Head]:
+def _published(options: dict[str, Any]) -> list[Head]:
     """Return the heads of a file. Raises CommandError when it cannot be read, or is of no use."""
+    file: Path | None = options["published"]
     if file is None:
         return []
-    if not with_seals:
-        raise CommandError("--published goes with --seals.")
+    if not options["seals"] and options["file"] is None:
+        raise CommandError("--published goes with --seals or --file.")
     try:
         return list(read(file))
     except (OSError, NotAPublishedFile) as error:

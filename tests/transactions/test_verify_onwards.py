@@ -1,0 +1,301 @@
+"""verify_ledger in the long run: it goes on from what it has proven, tells how far it is, and proves a copy alone."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import Max
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.architecture.sources import ROOT
+from tests.factories import UserFactory
+from tests.transactions.attacks import Attacker, conninfo
+from tests.transactions.money import fund, main_wallet
+from tests.transactions.story import Story, bill_draft, happened, transfer_draft
+from transactions.drafts import Authorize, Post, Void
+from transactions.management.commands import verify_ledger
+from transactions.models import LedgerEntry, Transaction, VerificationMark
+from transactions.sealing import chain
+from transactions.verification import verify
+from transactions.verification.copies import verify_copy
+from transactions.verification.incremental import Since
+from wallet.models import Wallet
+
+
+def run(name: str, *arguments: str) -> tuple[int, str, str]:
+    """Run a command in this process; return its exit code and what it printed on both streams."""
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        call_command(name, *arguments, stdout=out, stderr=err)
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue(), err.getvalue()
+    return 0, out.getvalue(), err.getvalue()
+
+
+def edit(statement: str, *values: Any) -> None:
+    """Change rows as the owner, with the triggers of the table off."""
+    table = next(word for word in statement.split() if word.startswith(("transactions_", "wallet_")))
+    with psycopg.connect(conninfo("owner")) as session:
+        session.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        session.execute(statement, values)
+
+
+def report_of(*arguments: str) -> dict[str, Any]:
+    """Verify and return the JSON report, less what is found about triggers that ``edit`` left off."""
+    told: dict[str, Any] = json.loads(run("verify_ledger", "--json", *arguments)[1])
+    told["broken"].pop("triggers_are_on", None)
+    return told
+
+
+@pytest.fixture
+def two(committed_db: None) -> tuple[Wallet, Wallet]:
+    """Two people with money, verified and sealed up to here."""
+    ada, chidi = UserFactory(), UserFactory()
+    fund(ada, "500.00")
+    fund(chidi, "500.00")
+    chain.seal()
+    assert run("verify_ledger", "--incremental", "--seals")[0] == 0
+    return main_wallet(ada), main_wallet(chidi)
+
+
+class TestIncremental:
+    def test_the_first_run_verifies_everything_and_leaves_a_mark(self, committed_db: None) -> None:
+        fund(UserFactory(), "10.00")
+        code, printed, _ = run("verify_ledger", "--incremental")
+        assert (code, printed.splitlines()[-1]) == (0, "balanced, 2 entries, 0 findings")
+        assert "There is no mark to go on from" in printed
+        mark = VerificationMark.objects.get()
+        assert (mark.through_entry, mark.seal_number) == (
+            LedgerEntry.objects.aggregate(top=Max("id"))["top"],
+            0,
+        )
+
+    def test_the_next_looks_at_what_is_new_alone(self, two: tuple[Wallet, Wallet]) -> None:
+        happened(Post(transfer_draft(*two, "10.00")))
+        told = report_of("--incremental")
+        assert (told["balanced"], told["totals"]["entries"], told["totals"]["transactions"]) == (True, 2, 1)
+        assert any(note.startswith("Verified since entry") for note in told["notes"])
+        assert report_of("--incremental")["totals"]["entries"] == 0
+
+    def test_a_hold_made_and_one_ended_since_are_looked_at(self, two: tuple[Wallet, Wallet]) -> None:
+        held = happened(Authorize(bill_draft(two[0], "10.00")))
+        assert report_of("--incremental")["totals"]["transactions"] == 1
+        happened(Void(held.pk, "declined"))
+        edit("UPDATE transactions_transaction SET failure_code = '' WHERE id = %s", held.pk)
+        assert set(report_of("--incremental")["broken"]) == {"status_fits_the_facts"}
+
+    def test_nothing_is_found_wherever_it_goes_on_from(
+        self, story: Story, django_db_blocker: DjangoDbBlocker
+    ) -> None:
+        with django_db_blocker.unblock():
+            entries = LedgerEntry.objects.aggregate(top=Max("id"))["top"]
+            holds = Transaction.objects.aggregate(top=Max("end_number"))["top"] + 2
+            for entry in range(0, entries + 1, 3):
+                found = verify(since=Since(entry, holds * entry // entries))
+                assert found.findings == (), entry
+
+    @pytest.mark.parametrize(
+        ("statement", "code"),
+        [
+            ("UPDATE transactions_ledgerentry SET amount = amount + 1 WHERE id = %s", "entries_sum_to_zero"),
+            ("UPDATE transactions_ledgerentry SET wallet_balance_after = wallet_balance_after + 1 WHERE id = %s",
+             "entry_follows_the_one_before"),
+            ("UPDATE transactions_ledgerentry SET wallet_version = 99 WHERE id = %s", "entry_follows_the_one_before"),
+            ("UPDATE transactions_ledgerentry SET created_at = created_at - interval '1 h' WHERE id = %s",
+             "entry_is_booked_with_its_transaction"),
+            ("DELETE FROM transactions_ledgerentry WHERE id = %s", "wallet_shows_its_entries"),
+            ("UPDATE wallet_wallet SET balance = balance + 1 WHERE %s > 0", "wallet_shows_its_entries"),
+            ("UPDATE wallet_wallet SET spent_today = 0 WHERE %s > 0", "spent_is_what_was_sent"),
+        ],
+    )  # fmt: skip
+    def test_an_edit_of_what_is_new_is_found(
+        self, two: tuple[Wallet, Wallet], statement: str, code: str
+    ) -> None:
+        happened(Post(transfer_draft(*two, "10.00")))
+        edit(statement, LedgerEntry.objects.aggregate(top=Max("id"))["top"])
+        assert code in report_of("--incremental")["broken"]
+        assert VerificationMark.objects.count() == 1
+
+    def test_a_reference_booked_twice_is_found(self, two: tuple[Wallet, Wallet]) -> None:
+        first = happened(Post(transfer_draft(*two, "10.00")))
+        run("verify_ledger", "--incremental")
+        second = happened(Post(transfer_draft(*two, "10.00")))
+        with psycopg.connect(conninfo("owner")) as session:
+            session.execute(
+                "ALTER TABLE transactions_transaction DROP CONSTRAINT transactions_transaction_reference_key"
+            )
+        edit("UPDATE transactions_transaction SET reference = %s WHERE id = %s", first.reference, second.pk)
+        assert "booked_once" in report_of("--incremental")["broken"]
+
+    def test_an_older_edit_is_found_by_a_full_run_and_by_the_seals(self, two: tuple[Wallet, Wallet]) -> None:
+        edit("UPDATE transactions_ledgerentry SET amount = amount + 1 WHERE id = %s",
+             LedgerEntry.objects.order_by("id")[0].pk)  # fmt: skip
+        assert report_of("--incremental")["broken"] == {}
+        assert "entries_sum_to_zero" in report_of()["broken"]
+        assert "sealed_rows_are_unchanged" in report_of("--seals")["broken"]
+
+    def test_seals_go_on_from_the_last_one_proven(self, two: tuple[Wallet, Wallet]) -> None:
+        assert VerificationMark.objects.get().seal_number == 1
+        happened(Post(transfer_draft(*two, "10.00")))
+        chain.seal()
+        edit("UPDATE transactions_transaction SET description = 'x' WHERE id = %s",
+             Transaction.objects.latest("created_at").pk)  # fmt: skip
+        assert set(report_of("--incremental", "--seals")["broken"]) == {"sealed_rows_are_unchanged"}
+
+    def test_a_mark_that_is_not_ours_is_not_believed(self, two: tuple[Wallet, Wallet]) -> None:
+        ours = VerificationMark.objects.get()
+        VerificationMark(
+            through_entry=10**9, through_hold=10**9, seal_number=0, seal_chain="", checked_at=ours.checked_at,
+            key_id=ours.key_id, mac=ours.mac,
+        ).save(force_insert=True)  # fmt: skip
+        told = report_of("--incremental")
+        assert told["totals"]["entries"] == 4
+        assert any("not ours" in note for note in told["notes"])
+
+    @pytest.mark.parametrize("role", ["default", "owner"])
+    def test_nobody_rewrites_a_mark(self, story: Story, role: str) -> None:
+        rule = Attacker(story, role).refused("UPDATE transactions_verificationmark SET through_entry = 1")
+        assert rule == ("no right" if role == "default" else "marks_are_append_only")
+
+
+class TestProgress:
+    def test_a_long_run_tells_on_stderr_whoever_listens(
+        self, committed_db: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert run("verify_ledger", "--json")[2] == ""
+        monkeypatch.setattr(verify_ledger, "LONG_S", 0)
+        code, printed, told = run("verify_ledger", "--json", "--seals")
+        assert code == 0
+        assert json.loads(printed)["balanced"] is True
+        assert told.splitlines()[0].endswith("] entries_sum_to_zero")
+
+    def test_progress_tells_from_the_start(self, committed_db: None) -> None:
+        assert run("verify_ledger", "--progress")[2].startswith("[1/")
+
+    def test_each_finding_says_what_it_means_and_what_to_run(self, two: tuple[Wallet, Wallet]) -> None:
+        edit("UPDATE wallet_wallet SET balance = balance + 1 WHERE id = %s", two[0].pk)
+        code, printed, _ = run("verify_ledger", "--json", "--seals")
+        assert code == 3
+        for finding in json.loads(printed)["findings"]:
+            assert finding["meaning"].endswith(".")
+            assert "manage.py" in finding["next_step"]
+
+
+@pytest.fixture
+def copied(two: tuple[Wallet, Wallet], tmp_path: Path) -> Path:
+    """A copy with two seals and some entries after them."""
+    happened(Post(transfer_draft(*two, "100.00", "3.00")))
+    held = happened(Authorize(bill_draft(two[0], "10.00")))
+    happened(Void(held.pk, "declined"))
+    chain.seal()
+    happened(Post(transfer_draft(*two, "1.00")))
+    file = tmp_path / "copy.ndjson"
+    assert run("export_ledger", str(file))[0] == 0
+    return file
+
+
+def lines_of(file: Path) -> list[bytes]:
+    """Return the lines of a copy."""
+    return file.read_bytes().splitlines(keepends=True)
+
+
+def drop(kind: str) -> Callable[[list[bytes]], list[bytes]]:
+    """Leave the last line of a kind out."""
+
+    def change(lines: list[bytes]) -> list[bytes]:
+        last = max(number for number, line in enumerate(lines) if f'"fact":"{kind}"'.encode() in line)
+        return [*lines[:last], *lines[last + 1 :]]
+
+    return change
+
+
+def swap(old: bytes, new: bytes) -> Callable[[list[bytes]], list[bytes]]:
+    """Replace something in the first line that has it."""
+
+    def change(lines: list[bytes]) -> list[bytes]:
+        first = next(number for number, line in enumerate(lines) if old in line)
+        return [*lines[:first], lines[first].replace(old, new), *lines[first + 1 :]]
+
+    return change
+
+
+class TestCopies:
+    def test_a_copy_is_proven_without_a_database(self, copied: Path) -> None:
+        told = subprocess.run(
+            [sys.executable, "manage.py", "verify_ledger", "--file", str(copied), "--json"],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "DATABASE_URL": "postgresql://nobody:x@127.0.0.1:1/none",
+                "REDIS_URL": "redis://127.0.0.1:1/0",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert told.returncode == 0, told.stderr
+        report = json.loads(told.stdout)
+        assert (report["balanced"], report["totals"]["entries"], report["totals"]["wallets"]) == (True, 9, 2)
+        assert report["notes"] == ["2 seals; 2 entries after the last one are not sealed yet."]
+
+    def test_it_is_one_json_object_a_line(self, copied: Path) -> None:
+        facts = [json.loads(line)["fact"] for line in lines_of(copied)]
+        assert (facts[0], facts[-1], facts.count("seal")) == ("header", "footer", 2)
+        assert facts.count("entry") == LedgerEntry.objects.count()
+
+    @pytest.mark.parametrize(
+        ("change", "code"),
+        [
+            (swap(b'"amount":"500"', b'"amount":"501"'), "sealed_rows_are_unchanged"),
+            (swap(b'"debit","amount":"1"', b'"debit","amount":"2"'), "entries_sum_to_zero"),
+            (swap(b'"wallet_balance_after":"500"', b'"wallet_balance_after":"501"'), "entry_follows_the_one_before"),
+            (swap(b'"account":"fees:transfer"', b'"account":"suspense"'), "entry_is_allowed_by_the_chart"),
+            (swap(b'"description":""', b'"description":"x"'), "sealed_rows_are_unchanged"),
+            (swap(b'"fact":"seal","number":2', b'"fact":"seal","number":3'), "seal_chain_is_whole"),
+            (swap(b'"mac":"', b'"mac":"0'), "seal_is_ours"),
+            (swap(b'{"fact":"entry"', b'["fact":"entry"'), "copy_is_readable"),
+            (swap(b'"fact":"hold","id"', b'"fact":"hold","x":1,"id"'), "copy_is_readable"),
+            (drop("entry"), "entries_sum_to_zero"),
+            (drop("hold"), "sealed_rows_are_unchanged"),
+            (drop("wallet"), "sealed_rows_are_unchanged"),
+            (drop("footer"), "copy_is_whole"),
+            (lambda lines: lines[:10], "copy_is_whole"),
+            (lambda lines: [*lines, lines[1]], "copy_is_whole"),
+        ],
+    )  # fmt: skip
+    def test_a_change_of_it_is_found(
+        self, copied: Path, change: Callable[[list[bytes]], list[bytes]], code: str
+    ) -> None:
+        changed = change(lines_of(copied))
+        assert changed != lines_of(copied)
+        copied.write_bytes(b"".join(changed))
+        assert code in verify_copy(copied).broken
+        assert run("verify_ledger", "--file", str(copied))[0] == 3
+
+    def test_a_copy_cut_off_with_a_footer_of_its_own_is_found_by_the_published_head(
+        self, copied: Path, tmp_path: Path
+    ) -> None:
+        heads = tmp_path / "heads.ndjson"
+        run("seal_ledger", "--publish", str(heads))
+        code, printed, _ = run("verify_ledger", "--file", str(copied), "--published", str(heads))
+        assert code == 3
+        assert "published_seal_is_there" in printed
+
+    def test_nothing_is_overwritten(self, copied: Path) -> None:
+        before = copied.read_bytes()
+        with pytest.raises(CommandError, match="is there already"):
+            run("export_ledger", str(copied))
+        assert copied.read_bytes() == before
+
+    def test_a_file_that_is_not_there_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(CommandError, match="could not be read"):
+            run("verify_ledger", "--file", str(tmp_path / "none"))

@@ -1,0 +1,1 @@
+DROP TRIGGER ledger_marks_are_append_only ON transactions_verificationmark;
