@@ -91,7 +91,9 @@ class Cast:
         cast.facts |= {"bola_email": bola.email, "ada_email": ada.email, "nneka_email": cast.nneka.email}
         cast.facts |= {"pin": CANARY_PIN, "staff_id": cast.staff.id}
         for name, customer in (("ada", ada), ("bola", bola)):
-            cast.facts |= {f"{name}_{kind}": first for kind, first in _belongings(customer).items()}
+            cast.facts |= {
+                f"{name}_{kind}": first for kind, first in _belongings(customer, cast.staff).items()
+            }
             all_told(stack, customer)
         cast.secrets |= {cast.facts["ada_token"], cast.facts["bola_token"]}
         return cast
@@ -135,8 +137,11 @@ class Cast:
             person.close()
 
 
-def _belongings(customer: Customer) -> dict[str, str]:
+def _belongings(customer: Customer, friend: Staff) -> dict[str, str]:
     """Return one id of each kind of thing that a customer owns, and meter and token of a bill that was paid."""
+    gift = {"items": [{"to": friend.email, "amount": "1.00"}], "pin": CANARY_PIN}
+    sent = customer.pay("/transactions/transfer/bulk", gift)
+    assert sent.status_code == 201, sent.text
     body = {"biller": "ikeja-electric", "product": "prepaid", "customer_id": meter(DELIVERED)}
     quote = customer.post("/bills/validate", body)
     assert quote.status_code == 200, quote.text
@@ -154,6 +159,7 @@ def _belongings(customer: Customer) -> dict[str, str]:
     found = {kind: customer.get(path).json()["results"][0]["id"] for kind, path in lists.items()}
     return {
         **found,
+        "bulk": sent.json()["id"],
         "quote": quote.json()["quote_id"],
         "meter": body["customer_id"],
         "token": bill.json()["token"],

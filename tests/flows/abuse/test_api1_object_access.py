@@ -15,6 +15,7 @@ from tests.flows.abuse.wire import Answer, Wire
 KINDS = {
     "/auth/sessions/": "session",
     "/wallets/": "wallet",
+    "/transactions/transfer/bulk/": "bulk",
     "/transactions/": "transaction",
     "/payments/intents/": "intent",
     "/bills/payments/": "payment",
