@@ -1,0 +1,205 @@
+"""The real ledger, driven as its callers drive it: each operation commits, and tells which transactions it made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+from django.db import transaction
+
+from cashback.models import Campaign
+from cashback.services import award, redeem
+from fintech_core import clock
+from fintech_core.idempotency import Answer, Scope, run
+from tests.databases import Databases, worker_name
+from tests.factories import StaffFactory, UserFactory
+from tests.transactions import story
+from tests.transactions.model.book import MAIN, Book, Limit, Offer, Place, Price, Purse, Refused
+from transactions import fees, limits, switches
+from transactions.drafts import Post, Source, Void, funding_draft
+from transactions.enums import TransactionStatus
+from transactions.models import FeeRule, LimitRule, ParkedCredit, Transaction
+from transactions.services import TransactionService
+from transactions.services.releasing import release
+from transactions.services.transfers import send_money
+from users.models import User
+from wallet.models import Wallet
+from wallet.services import freeze_wallet, open_wallet, unfreeze_wallet
+
+KOBO = Decimal("0.01")
+TIERS = (1, 2, 0)
+CURRENCIES = ("NGN", "USD")
+PRICES = {(1, "NGN"): Price(1_000, 150, 2_500, 200_000), (2, "NGN"): Price(0, 25), (1, "USD"): Price(5)}
+SAMPLE_OFFER, OWN_OFFER = Offer(100, 50_000, 10**9), Offer(250, 30_000, 45_000)
+
+
+def kobo(amount: Decimal | None) -> int | None:
+    """Return an amount in the smallest unit."""
+    return None if amount is None else int(amount / KOBO)
+
+
+@dataclass
+class Bank:
+    """Three customers and one of staff, with offices of their own: what others have is none of their business."""
+
+    people: list[User]
+    staff: User
+    campaign: Campaign
+    ids: list[UUID] = field(default_factory=list)
+
+    @classmethod
+    def opened(cls) -> "Bank":
+        """Make the people and an offer that only they can earn from."""
+        people = [UserFactory(kyc_tier=tier) for tier in TIERS]
+        code = uuid4().hex
+        campaign = Campaign.objects.create(
+            code=code, name="Offer", status="running", currency="NGN", percent_bp=OWN_OFFER.points,
+            cap=OWN_OFFER.cap * KOBO, budget=OWN_OFFER.left * KOBO, biller=code,
+            starts_at=clock.now() - timedelta(days=1),
+        )  # fmt: skip
+        return cls(people, StaffFactory(), campaign)
+
+    def book(self) -> Book:
+        """Return the book on its first page."""
+        rules = LimitRule.objects.filter(currency__in=CURRENCIES).order_by("effective_from")
+        known = {
+            (rule.tier, rule.currency): Limit(
+                kobo(rule.single), kobo(rule.daily), kobo(rule.monthly), kobo(rule.max_balance)
+            )
+            for rule in rules
+        }
+        offers = [Offer(one.points, one.cap, one.left) for one in (OWN_OFFER, SAMPLE_OFFER)]
+        book = Book(list(TIERS), known, PRICES, offers, clock.business_day(clock.now()))
+        book.purses = {(who, MAIN, "NGN"): Purse() for who in range(len(TIERS))}
+        return book
+
+    def wallet(self, place: Place) -> Wallet:
+        """Return a wallet as it stands."""
+        who, kind, currency = place
+        return Wallet.objects.get(owner=self.people[who], kind=kind, currency=currency)
+
+    def open(self, who: int, currency: str) -> list[UUID]:
+        open_wallet(user=self.people[who], currency=currency)
+        return []
+
+    @transaction.atomic
+    def fund(self, place: Place, amount: int, source: str) -> list[UUID]:
+        draft = funding_draft(
+            wallet_id=self.wallet(place).pk, user_id=self.people[place[0]].pk, amount=amount * KOBO,
+            currency=place[2], source_account="gateway_clearing:paystack", source=Source("payment", UUID(source)),
+        )  # fmt: skip
+        return [TransactionService.post(draft, now=clock.now()).pk]
+
+    def transfer(self, sender: Place, receiver: Place, amount: int) -> list[UUID]:
+        sent = send_money(
+            sender=self.people[sender[0]], to=self.people[receiver[0]].email, amount=amount * KOBO,
+            currency=sender[2], now=clock.now(),
+        )  # fmt: skip
+        return [sent.pk]
+
+    @transaction.atomic
+    def hold(self, place: Place, amount: int, fee: int) -> list[UUID]:
+        draft = story.bill_draft(self.wallet(place), str(amount * KOBO), str(fee * KOBO))
+        return [TransactionService.authorize(draft, now=clock.now()).pk]
+
+    @transaction.atomic
+    def capture(self, number: int, amount: int, fee: int) -> list[UUID]:
+        held = self.transaction(number)
+        operation = story.settlement(held, self._payer(held), amount * KOBO, Decimal(0), fee * KOBO)
+        TransactionService.apply([operation], now=clock.now())
+        return []
+
+    @transaction.atomic
+    def settle(self, number: int) -> list[UUID]:
+        held, now = self.transaction(number), clock.now()
+        assert held.source_id is not None
+        capture = story.settlement(held, self._payer(held), held.amount, Decimal(0), held.fee)
+        rewards = award(
+            user_id=self._payer(held).owner_id, trigger=Source("bill_payment", held.source_id),
+            amount=held.amount, currency="NGN", category="electricity", biller=self.campaign.code,
+            product="prepaid", now=now,
+        )  # fmt: skip
+        _, *paid = TransactionService.apply([capture, *map(Post, rewards)], now=now)
+        return [row.pk for row in paid if row is not None]
+
+    @transaction.atomic
+    def void(self, number: int, status: str) -> list[UUID]:
+        code = "declined" if status == TransactionStatus.FAILED else ""
+        operation = Void(self.ids[number], code, TransactionStatus(status))
+        TransactionService.apply([operation], now=clock.now())
+        return []
+
+    def redeem(self, who: int, currency: str, amount: int | None) -> list[UUID]:
+        value = None if amount is None else amount * KOBO
+        return [redeem(user=self.people[who], amount=value, currency=currency, now=clock.now()).pk]
+
+    @transaction.atomic
+    def reverse(self, number: int) -> list[UUID]:
+        done = self.transaction(number)
+        return [TransactionService.reverse(done, actor=self.staff, reason="x", now=clock.now()).pk]
+
+    def set_status(self, place: Place, status: str) -> list[UUID]:
+        wallet = self.wallet(place)
+        if status == "active":
+            unfreeze_wallet(wallet_id=wallet.pk, actor=self.staff, reason="cleared")
+        else:
+            freeze_wallet(wallet_id=wallet.pk, actor=self.staff, reason="alert", status=status)
+        return []
+
+    def release(self, number: int) -> list[UUID]:
+        """Release the credit that waits since a number of others."""
+        parked = ParkedCredit.objects.filter(owner__in=self.people).order_by("created_at", "pk")
+        row = parked[number]
+        if not release(parked_credit_id=row.pk):
+            raise Refused("still_parked")
+        row.refresh_from_db()
+        assert row.released_by_id is not None
+        return [row.released_by_id]
+
+    def verify(self, who: int, tier: int) -> None:
+        """Raise somebody's tier."""
+        User.objects.filter(pk=self.people[who].pk).update(kyc_tier=tier)
+
+    def keyed(self, who: int, key: str, work: Callable[[], list[UUID]]) -> tuple[Answer, list[UUID]]:
+        """Do it as a request under an idempotency key; return the answer, and what was made now."""
+        made: list[UUID] = []
+
+        def answered() -> Answer:
+            made[:] = work()
+            return Answer(201, {"ids": [str(pk) for pk in made]}, document=("transaction", made[0]))
+
+        scope = Scope.of(user_id=self.people[who].pk, operation="model", key=key, body={})
+        answer = run(scope, answered)
+        return answer, made
+
+    def transaction(self, number: int) -> Transaction:
+        """Return a movement's transaction as it stands."""
+        return Transaction.objects.get(pk=self.ids[number])
+
+    @staticmethod
+    def _payer(held: Transaction) -> Wallet:
+        return Wallet.objects.get(pk=held.from_wallet_id)
+
+
+def fresh(databases: Databases) -> None:
+    """Make the machine's database anew: a copy of the template, with prices that hold by now."""
+    name = f"{worker_name()}_model"
+    databases.close()
+    databases.create(name)
+    databases.use(name)
+    long_ago = clock.now() - timedelta(days=1)
+    for (tier, currency), price in PRICES.items():
+        FeeRule.objects.create(
+            type="transfer", tier=tier, currency=currency, flat=price.flat * KOBO, basis_points=price.points,
+            minimum=price.least * KOBO, cap=None if price.most is None else price.most * KOBO,
+            saved_at=long_ago - timedelta(hours=1), effective_from=long_ago,
+        )  # fmt: skip
+    forget()
+
+
+def forget() -> None:
+    """Read every rule and switch anew."""
+    fees.forget()
+    limits.forget()
+    switches.forget()

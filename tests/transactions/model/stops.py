@@ -1,0 +1,64 @@
+"""A hook on the way to the database: it is called before each statement and before each COMMIT of its own thread.
+
+It stands in the driver, below Django and below the ledger's own cursors, so nothing that reaches PostgreSQL passes it
+by. What a thread does with its stops (die there, wait there) is the hook's affair. SAVEPOINTs are no stops: nobody
+else can tell whether they were reached.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import psycopg
+import pytest
+
+COMMIT = "COMMIT"
+_QUIET = ("SAVEPOINT", "RELEASE", "ROLLBACK")
+_hooks = threading.local()
+
+
+class Hook(Protocol):
+    """What a thread does at its stops."""
+
+    def before(self, statement: str, connection: "psycopg.Connection[Any]") -> None:
+        """Called before a statement, or COMMIT, is sent."""
+
+    def committed(self, connection: "psycopg.Connection[Any]") -> None:
+        """Called when COMMIT was answered."""
+
+
+@contextmanager
+def hooked(hook: Hook) -> Iterator[None]:
+    """Let this thread's statements pass the hook."""
+    outer = getattr(_hooks, "now", None)
+    _hooks.now = hook
+    try:
+        yield
+    finally:
+        _hooks.now = outer
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Stand in the driver for a while."""
+    execute, commit = psycopg.Cursor.execute, psycopg.Connection.commit
+
+    def execute_with_stop(self: Any, query: Any, *given: Any, **options: Any) -> Any:
+        hook: Hook | None = getattr(_hooks, "now", None)
+        if hook is not None and not str(query).startswith(_QUIET):
+            hook.before(str(query), self.connection)
+        return execute(self, query, *given, **options)
+
+    def commit_with_stop(self: Any) -> None:
+        hook: Hook | None = getattr(_hooks, "now", None)
+        if hook is None:
+            return commit(self)
+        hook.before(COMMIT, self)
+        commit(self)
+        return hook.committed(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg.Cursor, "execute", execute_with_stop)
+        patch.setattr(psycopg.Connection, "commit", commit_with_stop)
+        yield
