@@ -10,8 +10,10 @@ class BillersConfig(AppConfig):
     verbose_name = "Bills"
 
     def ready(self) -> None:
-        """Say how a bill payment answers a repeated request."""
-        from billers import rendering
-        from fintech_core import idempotency
+        """Say how a bill payment answers a repeated request, and how it is described."""
+        from billers import describing, rendering
+        from fintech_core import documents, idempotency
 
         idempotency.register_document(rendering.SOURCE_KIND, rendering.answer)
+        documents.register_describer(rendering.SOURCE_KIND, describing.describe_payment)
+        documents.register_describer("late_delivery", describing.describe_late_delivery)

@@ -10,8 +10,11 @@ class CashbackConfig(AppConfig):
     verbose_name = "Cashback"
 
     def ready(self) -> None:
-        """Have rewards and campaigns proven with the ledger."""
+        """Have rewards and campaigns proven with the ledger, and rewards described."""
+        from cashback.describing import describe_reward
         from cashback.verification import PART
+        from fintech_core.documents import register_describer
         from transactions.verification import parts
 
         parts.register(self.label, PART)
+        register_describer("reward", describe_reward)

@@ -10,9 +10,13 @@ class TransactionsConfig(AppConfig):
     verbose_name = "Ledger"
 
     def ready(self) -> None:
-        """Register how a transaction answers a replayed request."""
+        """Register how a transaction answers a replayed request, and how the ledger's documents are described."""
+        from fintech_core.documents import register_describer
         from fintech_core.idempotency import register_document
-        from transactions import bulk_rendering, rendering
+        from transactions import bulk_rendering, describing, rendering
 
         register_document("transaction", rendering.answer)
         register_document(bulk_rendering.DOCUMENT, bulk_rendering.answer)
+        register_describer("adjustment", describing.describe_adjustment)
+        register_describer("parked_credit", describing.describe_parked_credit)
+        register_describer("conversion_quote", describing.describe_quote)

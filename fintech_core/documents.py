@@ -1,0 +1,49 @@
+"""Documents behind a movement, described for people by the app that owns them.
+
+A lower layer knows of a document only by kind and id. The app that owns a kind registers a describer in ``ready()``, as
+it registers how a document answers a replay.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One order or checkout at a vendor; ``outcome`` is its last word, without secrets."""
+
+    vendor: str
+    reference: str
+    state: str
+    outcome: str
+    created_at: datetime
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document for people: a title, facts by name, and what was tried at vendors, oldest first.
+
+    Facts hold no secret and no personal number.
+    """
+
+    title: str
+    facts: Mapping[str, str]
+    attempts: tuple[Attempt, ...] = ()
+
+
+Describer = Callable[[UUID], Document | None]
+_describers: dict[str, Describer] = {}
+
+
+def register_describer(kind: str, describe: Describer) -> None:
+    """Say how documents of this kind are described; None stands for one that is not there."""
+    _describers[kind] = describe
+
+
+def describe(kind: str, document_id: UUID) -> Document | None:
+    """Describe a document; None when nobody knows its kind, or there is none of this id."""
+    describer = _describers.get(kind)
+    return None if describer is None else describer(document_id)

@@ -1,0 +1,53 @@
+"""The ledger's own documents for people who look into a movement."""
+
+from uuid import UUID
+
+from fintech_core.documents import Document
+from fintech_core.money import for_people
+from fintech_core.serializers import instant
+from transactions.models import Adjustment, ConversionQuote, ParkedCredit
+
+
+def describe_adjustment(adjustment_id: UUID) -> Document | None:
+    """Describe a correction: who asked for it, who decided, and why."""
+    row = Adjustment.objects.select_related("requested_by", "decided_by").filter(pk=adjustment_id).first()
+    if row is None:
+        return None
+    facts = {
+        "id": str(row.pk),
+        "reason": row.reason,
+        "status": row.status,
+        "asked for by": row.requested_by.email,
+        "decided by": "" if row.decided_by is None else row.decided_by.email,
+    }
+    return Document("Correction", facts)
+
+
+def describe_parked_credit(credit_id: UUID) -> Document | None:
+    """Describe a credit that waited in suspense."""
+    row = ParkedCredit.objects.select_related("parked_by").filter(pk=credit_id).first()
+    if row is None:
+        return None
+    facts = {
+        "id": str(row.pk),
+        "parked": instant(row.created_at) or "",
+        "parked by": row.parked_by.reference,
+        "reason": row.reason,
+        "status": row.status,
+    }
+    return Document("Parked credit", facts)
+
+
+def describe_quote(quote_id: UUID) -> Document | None:
+    """Describe what somebody was told before converting."""
+    row = ConversionQuote.objects.filter(pk=quote_id).first()
+    if row is None:
+        return None
+    facts = {
+        "id": str(row.pk),
+        "from": for_people(row.amount, row.from_currency),
+        "to": for_people(row.amount_to, row.to_currency),
+        "rate": f"{row.rate.normalize():f}",
+        "quoted": instant(row.created_at) or "",
+    }
+    return Document("Conversion quote", facts)
