@@ -29,6 +29,7 @@ urlpatterns = [
     path("redoc", views.Redoc.as_view(url_name="schema"), name="redoc"),
     path("errors", views.error_index, name="errors"),
     path("errors/<slug:code>", views.error_page, name="error"),
+    path("receipts/", include("transactions.pages")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     *(path("api/v1/", include(f"{app}.urls")) for app in API_APPS),

@@ -196,5 +196,11 @@ class RateRefused(DomainError):
     code, status, title = "rate_refused", 422, "This rate cannot be added"
 
 
+class NoReceipt(DomainError):
+    """Only a completed movement has a receipt."""
+
+    code, status, title = "no_receipt", 409, "There is no receipt of this yet"
+
+
 class ChartViolation(Exception):
     """A draft touches an account its type may not touch, or does not balance: a bug, never a client's fault."""

@@ -62,7 +62,7 @@ def render(transaction: Transaction, *, viewer_id: UUID, links: Links | None = N
         "next_poll_at": instant(clock.now() + POLL_AFTER) if pending else None,
         "resolve_by": instant(transaction.created_at + RESOLVED_WITHIN) if pending else None,
         "failure": _failure(transaction),
-        "conversion": _conversion(transaction),
+        "conversion": conversion_of(transaction),
         "reverses": None if transaction.reverses_id is None else str(transaction.reverses_id),
         "reversed_by": None if links.reversed_by is None else str(links.reversed_by),
         "refunds": [str(refund) for refund in links.refunds],
@@ -123,7 +123,8 @@ def _failure(transaction: Transaction) -> dict[str, str] | None:
     }
 
 
-def _conversion(transaction: Transaction) -> dict[str, str] | None:
+def conversion_of(transaction: Transaction) -> dict[str, str] | None:
+    """Return the other currency's side of a conversion, or None."""
     if transaction.converted_amount is None:
         return None
     amount = amount_text(transaction.converted_amount, transaction.converted_currency)

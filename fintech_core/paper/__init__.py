@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import segno
 from fpdf import FPDF
 from fpdf.enums import Align, XPos, YPos
 from fpdf.fonts import TTFFont
@@ -106,6 +107,16 @@ class Paper(FPDF):
                 self.set_x(self.l_margin + 45)
                 self.cell(0, 6, line, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.ln(3)
+
+    def qr(self, text: str, size: int) -> None:
+        """Draw text as a QR code of ``size`` mm at the pen's place."""
+        rows = segno.make(text, error="m", micro=False).matrix
+        left, top, step = self.get_x(), self.get_y(), size / len(rows)
+        self.set_fill_color(*INK)
+        for line, row in enumerate(rows):
+            for column, dark in enumerate(row):
+                if dark:
+                    self.rect(left + column * step, top + line * step, step, step, style="F")
 
     def rule(self) -> None:
         """Draw a thin line across the page."""

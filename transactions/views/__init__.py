@@ -9,6 +9,7 @@ from transactions.views.movements import (
     TransactionViewSet,
     TransferViewSet,
 )
+from transactions.views.receipts import ReceiptCheckViewSet, ReceiptViewSet
 from transactions.views.statements import PastViewSet, StatementViewSet
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "ConversionViewSet",
     "LimitsViewSet",
     "PastViewSet",
+    "ReceiptCheckViewSet",
+    "ReceiptViewSet",
     "StaffAdjustmentViewSet",
     "StaffTransactionViewSet",
     "StatementViewSet",
