@@ -113,6 +113,11 @@ def get_payment_for(*, user: User, payment_id: UUID) -> BillPayment:
     return payment
 
 
+def is_open(payment_id: UUID) -> bool:
+    """Say whether a vendor may still deliver for this payment; one that does not exist is not waited for."""
+    return BillPayment.objects.filter(pk=payment_id, status=BillStatus.PROCESSING).exists()
+
+
 def wait_for_end(*, user: User, payment_id: UUID, wait_s: float) -> BillPayment:
     """Return the user's payment, giving it at most ``wait_s`` seconds to become final; raises NotFound."""
     deadline = time.monotonic() + wait_s

@@ -1,7 +1,8 @@
-"""Documents behind a movement, described for people by the app that owns them.
+"""Documents behind a movement: described for people, and told alive or not, by the app that owns them.
 
 A lower layer knows of a document only by kind and id. The app that owns a kind registers a describer in ``ready()``, as
-it registers how a document answers a replay.
+it registers how a document answers a replay, and how to tell whether one is alive: whether somebody outside may yet
+deliver what a hold promises.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,7 +36,9 @@ class Document:
 
 
 Describer = Callable[[UUID], Document | None]
+IsAlive = Callable[[UUID], bool]
 _describers: dict[str, Describer] = {}
+_live_checks: dict[str, IsAlive] = {}
 
 
 def register_describer(kind: str, describe: Describer) -> None:
@@ -47,3 +50,16 @@ def describe(kind: str, document_id: UUID) -> Document | None:
     """Describe a document; None when nobody knows its kind, or there is none of this id."""
     describer = _describers.get(kind)
     return None if describer is None else describer(document_id)
+
+
+def register_live_check(kind: str, is_alive: IsAlive) -> None:
+    """Say how to tell whether a document of this kind is alive."""
+    _live_checks[kind] = is_alive
+
+
+def may_be_alive(kind: str, document_id: UUID | None) -> bool:
+    """Say whether a document may still be alive: one that nobody can tell about may, and no document never is."""
+    if document_id is None:
+        return False
+    check = _live_checks.get(kind)
+    return check is None or check(document_id)

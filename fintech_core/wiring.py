@@ -59,6 +59,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep identity checks": every(15, "users.sweep_kyc"),
     "forget ended sessions": every(86_400, "users.forget_ended_sessions"),
     "sweep bulk transfers": every(10, "transactions.sweep_bulk_transfers"),
+    "expire holds": every(30, "transactions.expire_holds"),
     "release parked credits": every(300, "transactions.sweep_parked_credits"),
     "take back rewards": every(300, "cashback.sweep_reversed_payments"),
     "take balance snapshots": every(60, "transactions.take_balance_snapshots"),

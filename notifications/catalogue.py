@@ -243,6 +243,13 @@ CATALOGUE: dict[str, EventType] = _catalogue(
             channels=BOTH,
         ),
         EventType(
+            "hold.expired",
+            "A hold ended at its time; its money is available again.",
+            Category.MONEY,
+            fields=("transaction_id", "reference", "amount", "currency"),
+            channels=IN_APP,
+        ),
+        EventType(
             "ledger.invariant_broken",
             "A check of the ledger found something wrong; money out is switched off.",
             Category.SYSTEM,

@@ -10,11 +10,16 @@ class TransactionsConfig(AppConfig):
     verbose_name = "Ledger"
 
     def ready(self) -> None:
-        """Register how a transaction answers a replayed request, and how the ledger's documents are described."""
+        """Register how a transaction answers a replayed request, how the ledger's documents are described, and the
+        health of holds.
+        """
+        from fintech_core import health
         from fintech_core.documents import register_describer
         from fintech_core.idempotency import register_document
         from transactions import bulk_rendering, describing, rendering
+        from transactions.services import expiry
 
+        health.register("holds", expiry.check_holds, critical=False)
         register_document("transaction", rendering.answer)
         register_document(bulk_rendering.DOCUMENT, bulk_rendering.answer)
         register_describer("adjustment", describing.describe_adjustment)

@@ -7,7 +7,7 @@ from celery import shared_task
 from fintech_core import clock
 from fintech_core.jobs import run_record
 from transactions.sealing import chain
-from transactions.services import bulk, releasing, snapshots
+from transactions.services import bulk, expiry, releasing, snapshots
 
 
 @shared_task(name="transactions.release_parked_credits")
@@ -21,6 +21,14 @@ def sweep_parked_credits() -> None:
     """Land whatever parked credit can land by now."""
     with run_record("transactions.sweep_parked_credits") as detail:
         detail["released"] = releasing.sweep()
+
+
+@shared_task(name="transactions.expire_holds")
+def expire_holds() -> None:
+    """Void holds whose time is over, and raise an alarm for those that wait for somebody."""
+    with run_record("transactions.expire_holds") as detail:
+        detail["expired"] = expiry.expire_holds(now=clock.now())
+        detail["overdue"] = expiry.raise_alarm(now=clock.now())
 
 
 @shared_task(name="transactions.take_balance_snapshots")

@@ -14,7 +14,7 @@ EXPECTED = {
     "kyc.approved", "kyc.rejected", "wallet.opened", "wallet.frozen", "wallet.unfrozen", "transfer.sent",
     "transfer.received", "funding.succeeded", "funding.failed", "credit.parked", "credit.released",
     "bill_payment.completed", "bill_payment.failed", "bill_payment.reversed", "cashback.earned",
-    "cashback.redeemed", "transaction.reversed", "transaction.refunded", "ledger.invariant_broken",
+    "cashback.redeemed", "transaction.reversed", "transaction.refunded", "hold.expired", "ledger.invariant_broken",
 }  # fmt: skip
 
 
