@@ -18,6 +18,7 @@ PUBLIC = {
     "POST /payments/webhooks/paystack",
     "POST /payments/webhooks/vtpass/{token}",
     "GET /billers/status",
+    "GET /receipts/{code}",
     "GET /sandbox/messages",
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
