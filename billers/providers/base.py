@@ -57,7 +57,8 @@ class PurchaseRequest:
 class PurchaseResult:
     """How an order stands: ``succeeded``, ``pending`` or ``reversed``.
 
-    ``amount`` is what was bought, ``cost`` what left our balance at the vendor; None where the vendor did not say.
+    ``customer_id`` is whom it was bought for, empty where the vendor did not say; ``amount`` is what was bought,
+    ``cost`` what left our balance at the vendor; None where the vendor did not say.
     ``token`` has digits only. ``evidence`` is safe to store and to show to staff.
     """
 
@@ -65,6 +66,7 @@ class PurchaseResult:
     reference: str
     code: str
     vendor_id: str = ""
+    customer_id: str = ""
     amount: Decimal | None = None
     cost: Decimal | None = None
     commission: Decimal | None = None

@@ -144,6 +144,7 @@ def _read_order(
         reference=reference,
         code=meaning.code,
         vendor_id=reading.read_text(order.get("transactionId"), 64),
+        customer_id=reading.read_text(order.get("unique_element"), 64),
         amount=reading.read_naira(order.get("amount")),
         cost=reading.read_naira(order.get("total_amount")),
         commission=reading.read_naira(order.get("commission")),

@@ -1,5 +1,6 @@
 """What was learnt about an order, before it becomes money: pure values, and whether they may be believed."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -12,6 +13,7 @@ from fintech_core.outcomes import Outcome, ProviderError
 log = structlog.get_logger(__name__)
 
 NEVER_ARRIVED: Final = "not_attempted"
+_PHONE = re.compile(r"(?:234|0)?([789][01][0-9]{8})")
 # The vendor wants another reference before it looks at the order again.
 NEW_REFERENCE: Final = frozenset({"likely_duplicate", "reference_refused"})
 
@@ -64,14 +66,27 @@ class Reading:
 
 
 def believed(payment: BillPayment, reading: Reading) -> Reading:
-    """Return the reading, or ``unknown`` where a delivery lacks its proof: the right amount, and the token."""
+    """Return the reading, or ``unknown`` where a delivery lacks its proof.
+
+    That is the right amount, the token, and, where the vendor names a customer, ours.
+    """
     result = reading.result
     if reading.outcome != Outcome.SUCCEEDED or result is None:
         return reading
     if result.amount != payment.amount:
         log.error("bill_amount_differs", payment_id=str(payment.pk))
         return Reading(Outcome.UNKNOWN, "amount_differs", result, evidence=reading.evidence)
+    if result.customer_id and _plain(result.customer_id) != _plain(payment.customer_id):
+        log.error("bill_customer_differs", payment_id=str(payment.pk))
+        return Reading(Outcome.UNKNOWN, "customer_differs", result, evidence=reading.evidence)
     if payment.product.delivers_token and result.token is None:
         log.warning("bill_token_missing", payment_id=str(payment.pk))
         return Reading(Outcome.UNKNOWN, "token_missing", result, evidence=reading.evidence)
     return reading
+
+
+def _plain(customer_id: str) -> str:
+    """Return what names a customer however it is written; a Nigerian phone number is its last ten digits."""
+    text = "".join(character for character in customer_id.lower() if character.isalnum())
+    phone = _PHONE.fullmatch(text)
+    return phone[1] if phone else text
