@@ -1,0 +1,123 @@
+"""However two operations overlap, what comes of it is what would have come of one after the other."""
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import combinations_with_replacement, islice
+from math import comb
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from fintech_core.exceptions import DomainError
+from tests.concurrency.interleaving import Conductor, Game, games
+from tests.concurrency.racing import DONE, hold
+from tests.concurrency.scenes import CARELESS, OPERATIONS, Scene
+from tests.databases import Databases
+from tests.transactions.model import stops
+from tests.transactions.model.invariants import Tables
+
+PAIRS = list(combinations_with_replacement(OPERATIONS, 2))
+SAMPLE = [
+    ("Ada sends 100", "Chidi sends 110"),
+    ("Ada sends 100", "a hold of 90"),
+    ("a payment of 50", "a payment of 50"),
+    ("a capture", "a void"),
+    ("Ada sends 100", "a freeze"),
+]
+MOST_GAMES, FEW_PREEMPTIONS = 300, 3
+Operation = Callable[[Scene], object]
+Played = tuple[tuple[str, ...], dict[str, Any]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stage(racing_db: None) -> Iterator[Conductor]:
+    """Two threads that stop before each of their statements."""
+    with stops.installed(), Conductor() as conductor:
+        yield conductor
+
+
+def one_after_the_other(first: Operation, second: Operation) -> Played:
+    """Do two operations in this order on a fresh scene."""
+    scene, outcomes = Scene(), []
+    for operation in (first, second):
+        try:
+            operation(scene)
+            outcomes.append(DONE)
+        except DomainError as refusal:
+            outcomes.append(refusal.code)
+    return tuple(outcomes), scene.fingerprint()
+
+
+def serial(pair: tuple[Operation, Operation]) -> list[Played]:
+    """Return what comes of both orders; outcomes are given in the order of the pair."""
+    outcomes, state = one_after_the_other(pair[1], pair[0])
+    return [one_after_the_other(*pair), (outcomes[::-1], state)]
+
+
+def overlap(
+    stage: Conductor, pair: tuple[Operation, Operation], *, preemptions: int | None
+) -> Iterator[Game]:
+    """Play every game of two operations and hold each to the two orders."""
+    expected = serial(pair)
+    scenes: list[Scene] = []
+    since: list[Tables] = []
+
+    def scene() -> list[Callable[[], object]]:
+        before = Tables([])
+        scenes[:], since[:] = [Scene()], [before]
+        before.scope["people"] = [scenes[0].ada.pk, scenes[0].chidi.pk]
+        return [lambda: pair[0](scenes[0]), lambda: pair[1](scenes[0])]
+
+    for game in games(stage, scene, preemptions=preemptions):
+        assert since[0].broken() == {}, game
+        assert (game.outcomes, scenes[0].fingerprint()) in expected, game
+        yield game
+
+
+def deadlocks(databases: Databases) -> int:
+    """Return how many deadlocks this module's database has seen."""
+    return databases.deadlocks_of(str(connection.settings_dict["NAME"]))
+
+
+class TestEveryPair:
+    @pytest.mark.parametrize("names", SAMPLE, ids=" beside ".join)
+    def test_with_one_preemption(
+        self, stage: Conductor, names: tuple[str, str], databases: Databases
+    ) -> None:
+        pair = OPERATIONS[names[0]], OPERATIONS[names[1]]
+        assert sum(1 for _ in overlap(stage, pair, preemptions=1)) > 2
+        assert deadlocks(databases) == 0
+
+    @pytest.mark.long
+    @pytest.mark.timeout(1_800)
+    @pytest.mark.parametrize("names", PAIRS, ids=" beside ".join)
+    def test_in_every_way(self, stage: Conductor, names: tuple[str, str], databases: Databases) -> None:
+        """Every game there is; where they are very many, the first ones and all with few preemptions."""
+        pair = OPERATIONS[names[0]], OPERATIONS[names[1]]
+        played = sum(1 for _ in islice(overlap(stage, pair, preemptions=None), MOST_GAMES))
+        few = 0
+        if played == MOST_GAMES:
+            few = sum(1 for _ in islice(overlap(stage, pair, preemptions=FEW_PREEMPTIONS), 3 * MOST_GAMES))
+        sys.stdout.write(f"{names}: {played} games, {few} with few preemptions\n")
+        assert deadlocks(databases) == 0
+
+
+class TestGames:
+    def test_a_decision_before_the_lock_is_found(self, stage: Conductor) -> None:
+        """Who reads a balance, then locks and spends what was read, is caught by the first payment in between."""
+        with pytest.raises(AssertionError):
+            list(overlap(stage, (CARELESS, OPERATIONS["a payment of 50"]), preemptions=1))
+
+    def test_every_game_is_played_once(self, stage: Conductor) -> None:
+        """Two operations of three stops overlap in twenty ways when neither waits for the other."""
+
+        def apart() -> list[Callable[[], object]]:
+            scenes = Scene(), Scene()
+            return [lambda: hold(scenes[0].adas, "1.00"), lambda: hold(scenes[1].adas, "1.00")]
+
+        moves = [tuple(game.moves) for game in games(stage, apart)]
+        assert len(moves[0]) == 6
+        assert len(moves) == len(set(moves)) == comb(6, 3)
+        few = [tuple(game.moves) for game in games(stage, apart, preemptions=1)]
+        assert set(few) < set(moves)
