@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from cashback import services
 from cashback.enums import RewardStatus
 from cashback.models import Reward
-from cashback.selectors import reward_of
+from cashback.selectors import rewards_of
 from fintech_core import clock
 from fintech_core.audit import NotInTransaction
 from notifications.models import Event
@@ -198,9 +198,10 @@ class TestOnce:
         bill = held(user, "100.00")
         reward = settle(bill)
         trigger = trigger_of(bill)
-        document = {"trigger_kind": trigger.kind, "trigger_id": trigger.id}
-        assert reward_of(user_id=user.pk, **document) == reward
-        assert reward_of(user_id=friend.pk, **document) is None
+        assert rewards_of(user_id=user.pk, trigger_kind=trigger.kind, trigger_ids=[trigger.id]) == {
+            trigger.id: reward
+        }
+        assert rewards_of(user_id=friend.pk, trigger_kind=trigger.kind, trigger_ids=[trigger.id]) == {}
 
 
 @pytest.mark.django_db
