@@ -243,9 +243,6 @@ CONTENT_SECURITY_POLICY = {
 }
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_URLS_REGEX = r"^/api/"
-CORS_EXPOSE_HEADERS = [
-    "Idempotent-Replayed", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID", "ETag", "Location",
-]  # fmt: skip
 
 # Vendors. The sandbox stands in for all of them until a real key and URL are configured.
 SANDBOX_URL = env.str("SANDBOX_URL", default="http://127.0.0.1:8100")
@@ -279,6 +276,8 @@ from fintech_core.wiring import (  # noqa: E402  the second half: which app serv
     AUTH_PASSWORD_VALIDATORS,
     CELERY_BEAT_SCHEDULE,
     CELERY_TASK_ROUTES,
+    CORS_ALLOW_HEADERS,
+    CORS_EXPOSE_HEADERS,
     EVENT_REACTIONS,
     PASSWORD_HASHERS,
     REST_FRAMEWORK,
@@ -289,8 +288,9 @@ from fintech_core.wiring import (  # noqa: E402  the second half: which app serv
 )
 
 __all__ = [
-    "AUTH_PASSWORD_VALIDATORS", "CELERY_BEAT_SCHEDULE", "CELERY_TASK_ROUTES", "EVENT_REACTIONS",
-    "PASSWORD_HASHERS", "REST_FRAMEWORK", "SPECTACULAR_SETTINGS", "UNFOLD", "VENDORS", "WEBHOOK_JOBS",
+    "AUTH_PASSWORD_VALIDATORS", "CELERY_BEAT_SCHEDULE", "CELERY_TASK_ROUTES", "CORS_ALLOW_HEADERS",
+    "CORS_EXPOSE_HEADERS", "EVENT_REACTIONS", "PASSWORD_HASHERS", "REST_FRAMEWORK", "SPECTACULAR_SETTINGS", "UNFOLD",
+    "VENDORS", "WEBHOOK_JOBS",
 ]  # fmt: skip
 
 # Log lines carry the id and the address that RequestId binds.

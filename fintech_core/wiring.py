@@ -80,6 +80,15 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+# What an app of another origin may send and read.
+CORS_ALLOW_HEADERS: list[str] = [
+    "accept", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "prefer", "x-device-id",
+    "x-request-id",
+]  # fmt: skip
+CORS_EXPOSE_HEADERS: list[str] = [
+    "Idempotent-Replayed", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID", "ETag", "Location",
+]  # fmt: skip
+
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.AccessTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -73,7 +73,8 @@ class TransactionDraft:
     ``legs`` is empty for a hold (its capture brings them). ``parkable`` credits come from outside and wait in
     ``suspense`` when the wallet cannot take them. ``counts`` says whether tier limits count it against the sender;
     ``caps`` whether the receiver's balance cap applies; ``charged`` whether the fee of the rules comes on top of legs
-    that are given without it; ``shortfall`` whether what a wallet cannot give stands on ``receivables``. ``guard`` is
+    that are given without it; ``shortfall`` whether what a wallet cannot give stands on ``receivables``;
+    ``if_match`` which state of the sender's wallet the draft was made for (an HTTP ``If-Match``). ``guard`` is
     called once the wallets are locked and may shrink the draft or drop it (None); it may lock rows that come after
     wallets in the lock order.
     """
@@ -103,6 +104,7 @@ class TransactionDraft:
     caps: bool = True
     promised: bool = False
     shortfall: bool = False
+    if_match: str | None = None
     charged: bool = False
     guard: "Guard | None" = None
 

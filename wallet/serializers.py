@@ -62,8 +62,3 @@ class WalletResponse(serializers.Serializer[Any]):
             "status": instance.status,
             "as_of": instant(clock.now()),
         }
-
-
-def entity_tag(wallet: Wallet) -> str:
-    """Return the ETag of a wallet: it changes with every entry, hold and change of status."""
-    return f'"{wallet.version}-{wallet.held.normalize():f}-{wallet.status}"'

@@ -11,6 +11,7 @@ from users.models import User
 from wallet.enums import STATUS_SOURCES, WalletKind, WalletStatus
 from wallet.errors import WalletExists, WalletStateConflict
 from wallet.models import Wallet
+from wallet.tags import require_match
 
 
 def open_wallet(*, user: User, currency: str) -> Wallet:
@@ -36,24 +37,44 @@ def ensure_cashback_wallet(*, user_id: UUID, currency: str) -> Wallet:
     return wallet
 
 
-def freeze_wallet(*, wallet_id: UUID, actor: User, reason: str, status: str = WalletStatus.FROZEN) -> Wallet:
-    """Stop money at this wallet: ``frozen`` (in and out) or ``no_debit`` (out). Raises WalletStateConflict."""
-    return _set_status(wallet_id=wallet_id, to=status, actor=actor, reason=reason, event="wallet.frozen")
+def freeze_wallet(
+    *,
+    wallet_id: UUID,
+    actor: User,
+    reason: str,
+    status: str = WalletStatus.FROZEN,
+    if_match: str | None = None,
+) -> Wallet:
+    """Stop money at this wallet: ``frozen`` (in and out) or ``no_debit`` (out).
 
-
-def unfreeze_wallet(*, wallet_id: UUID, actor: User, reason: str) -> Wallet:
-    """Let money move again. Raises WalletStateConflict when the wallet is not stopped."""
+    Raises WalletStateConflict, and PreconditionFailed when ``if_match`` names another state of the wallet.
+    """
     return _set_status(
-        wallet_id=wallet_id, to=WalletStatus.ACTIVE, actor=actor, reason=reason, event="wallet.unfrozen"
+        wallet_id=wallet_id, to=status, actor=actor, reason=reason, event="wallet.frozen", if_match=if_match
+    )
+
+
+def unfreeze_wallet(*, wallet_id: UUID, actor: User, reason: str, if_match: str | None = None) -> Wallet:
+    """Let money move again. Raises what ``freeze_wallet`` raises."""
+    return _set_status(
+        wallet_id=wallet_id,
+        to=WalletStatus.ACTIVE,
+        actor=actor,
+        reason=reason,
+        event="wallet.unfrozen",
+        if_match=if_match,
     )
 
 
 @transaction.atomic
-def _set_status(*, wallet_id: UUID, to: str, actor: User, reason: str, event: str) -> Wallet:
+def _set_status(
+    *, wallet_id: UUID, to: str, actor: User, reason: str, event: str, if_match: str | None
+) -> Wallet:
     """Set the status under the row lock that every posting takes, with audit and event."""
     wallet = Wallet.objects.select_for_update(no_key=True).filter(pk=wallet_id).first()
     if wallet is None:
         raise NotFound
+    require_match(wallet, if_match)
     if wallet.status not in STATUS_SOURCES.get(to, frozenset()):
         raise WalletStateConflict(f"A wallet that is {wallet.status} cannot become {to}.")
     before, wallet.status = wallet.status, to

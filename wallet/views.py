@@ -3,7 +3,8 @@
 from typing import ClassVar
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -21,15 +22,28 @@ from wallet.serializers import (
     StopWalletRequest,
     WalletQuery,
     WalletResponse,
-    entity_tag,
+)
+from wallet.tags import entity_tag, is_named, require_match
+
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The ETag of the wallet as you saw it: 412 when it has changed since.",
+)
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The ETag of an earlier answer: 304 while nothing has changed.",
 )
 
 
 def told(request: Request, wallet: Wallet) -> Response:
-    """Answer with a wallet and its ETag; 304 when the client has this state already."""
+    """Answer with a wallet and its ETag; 304 when the client has this state already, 412 when it wants another."""
+    require_match(wallet, request.headers.get("If-Match"))
     tag = entity_tag(wallet)
-    known = {part.strip() for part in request.headers.get("If-None-Match", "").split(",")}
-    if tag in known:
+    if is_named(tag, request.headers.get("If-None-Match", "")):
         return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": tag})
     return Response(WalletResponse(wallet).data, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
 
@@ -40,7 +54,7 @@ class MainWalletViewSet(ApiViewSet):
 
     query_parameters: ClassVar = {"retrieve": frozenset({"currency"})}
 
-    @extend_schema(parameters=[WalletQuery], responses=WalletResponse)
+    @extend_schema(parameters=[WalletQuery, IF_MATCH, IF_NONE_MATCH], responses=WalletResponse)
     def retrieve(self, request: Request) -> Response:
         """Show balance, held and available."""
         query = self.read_query(WalletQuery)
@@ -74,7 +88,9 @@ class WalletViewSet(ApiViewSet):
         wallet = services.open_wallet(user=signed_in_user(request), currency=body["currency"])
         return Response(WalletResponse(wallet).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(operation_id="get_wallet_by_id", responses=WalletResponse)
+    @extend_schema(
+        operation_id="get_wallet_by_id", parameters=[IF_MATCH, IF_NONE_MATCH], responses=WalletResponse
+    )
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """Show one wallet of the customer."""
         return told(request, selectors.get_wallet_for(user=signed_in_user(request), wallet_id=pk))
@@ -87,18 +103,37 @@ class StaffWalletViewSet(ApiViewSet):
     permission_classes = (IsAuthenticated, StaffPermission)
     staff_permissions: ClassVar = {"freeze": "wallet.freeze_wallet", "unfreeze": "wallet.freeze_wallet"}
 
-    @extend_schema(operation_id="freeze_wallet", request=StopWalletRequest, responses=WalletResponse)
+    @extend_schema(
+        operation_id="freeze_wallet",
+        parameters=[IF_MATCH],
+        request=StopWalletRequest,
+        responses=WalletResponse,
+    )
     def freeze(self, request: Request, pk: UUID) -> Response:
         """Stop money at a wallet; audited with the reason."""
         body = self.read_body(StopWalletRequest)
         wallet = services.freeze_wallet(
-            wallet_id=pk, actor=signed_in_user(request), reason=body["reason"], status=body["level"]
+            wallet_id=pk,
+            actor=signed_in_user(request),
+            reason=body["reason"],
+            status=body["level"],
+            if_match=request.headers.get("If-Match"),
         )
-        return Response(WalletResponse(wallet).data)
+        return Response(WalletResponse(wallet).data, headers={"ETag": entity_tag(wallet)})
 
-    @extend_schema(operation_id="unfreeze_wallet", request=ReleaseWalletRequest, responses=WalletResponse)
+    @extend_schema(
+        operation_id="unfreeze_wallet",
+        parameters=[IF_MATCH],
+        request=ReleaseWalletRequest,
+        responses=WalletResponse,
+    )
     def unfreeze(self, request: Request, pk: UUID) -> Response:
         """Let money move again; parked credits follow."""
         body = self.read_body(ReleaseWalletRequest)
-        wallet = services.unfreeze_wallet(wallet_id=pk, actor=signed_in_user(request), reason=body["reason"])
-        return Response(WalletResponse(wallet).data)
+        wallet = services.unfreeze_wallet(
+            wallet_id=pk,
+            actor=signed_in_user(request),
+            reason=body["reason"],
+            if_match=request.headers.get("If-Match"),
+        )
+        return Response(WalletResponse(wallet).data, headers={"ETag": entity_tag(wallet)})

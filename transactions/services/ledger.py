@@ -115,10 +115,12 @@ class TransactionService:
         description: str = "",
         metadata: dict[str, object] | None = None,
         reference: str = "",
+        if_match: str | None = None,
     ) -> Transaction:
         """Move money between two people's wallets of one currency; the sender pays the fee of the rules on top.
 
-        Raises SameWallet and what ``apply`` raises.
+        Raises SameWallet, PreconditionFailed when ``if_match`` names another state of the sender's wallet, and what
+        ``apply`` raises.
         """
         if sender.pk == recipient.pk:
             raise SameWallet("Sender and recipient are the same wallet.")
@@ -138,6 +140,7 @@ class TransactionService:
             metadata=metadata or {},
             counts=True,
             charged=True,
+            if_match=if_match,
         )
         return TransactionService.post(draft, now=now)
 

@@ -39,6 +39,7 @@ from transactions.services.locking import LockedWallet
 from transactions.services.reshaping import with_fee, with_shortfall
 from transactions.services.writing import Batch, EntryRow, Resolution
 from wallet.enums import WalletKind, WalletStatus
+from wallet.tags import require_match
 
 ZERO = Decimal(0)
 MAX_BALANCE = Decimal(10) ** 15
@@ -77,6 +78,8 @@ class Step:
         guarded = draft.guard(draft) if draft.guard is not None else draft
         if guarded is None:
             return None
+        if guarded.from_wallet_id is not None:
+            require_match(self.wallets[guarded.from_wallet_id], guarded.if_match)
         if guarded.charged:
             guarded = with_fee(guarded, self.wallets, self.now)
         if guarded.shortfall:
@@ -94,6 +97,7 @@ class Step:
         if draft.from_wallet_id is None:
             raise ChartViolation("a hold needs the wallet it holds money on")
         wallet = self.wallets[draft.from_wallet_id]
+        require_match(wallet, draft.if_match)
         if draft.charged:
             draft = with_fee(draft, self.wallets, self.now)
         self._may_send(wallet)

@@ -39,11 +39,13 @@ def send_money(
     now: datetime,
     description: str = "",
     metadata: Mapping[str, Any] | None = None,
+    if_match: str | None = None,
 ) -> Transaction:
     """Send money to whoever ``to`` (e-mail or phone) belongs to, and tell both.
 
     Raises RecipientNotFound, RecipientCannotReceive, SameWallet, InsufficientFunds, LimitExceeded, KycRequired,
-    WalletFrozen, MoneyOutPaused, NotFound (no wallet in this currency).
+    WalletFrozen, MoneyOutPaused, NotFound (no wallet in this currency), PreconditionFailed (``if_match`` names another
+    state of the sender's wallet).
     """
     recipient = find_recipient(to=to)
     if recipient is None:
@@ -61,6 +63,7 @@ def send_money(
         now=now,
         description=description,
         metadata=dict(metadata or {}),
+        if_match=if_match,
     )
     sent.from_user, sent.to_user = sender, recipient
     _tell_both(sent, sender, recipient)

@@ -38,6 +38,7 @@ from transactions.services import TransactionService, transfers
 from users.authentication import signed_in_user
 from users.permissions import StaffPermission
 from users.services import pins
+from wallet.views import IF_MATCH
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -60,7 +61,7 @@ class TransferViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="transfer",
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH],
         request=TransferRequest,
         responses={201: TransactionResponse},
     )
@@ -69,9 +70,10 @@ class TransferViewSet(ApiViewSet):
         body = self.read_body(TransferRequest)
         sender = signed_in_user(request)
         pin = body.pop("pin", None)
+        if_match = request.headers.get("If-Match")
 
         def work() -> Answer:
-            sent = transfers.send_money(sender=sender, now=clock.now(), **body)
+            sent = transfers.send_money(sender=sender, now=clock.now(), if_match=if_match, **body)
             return Answer(
                 201, render(sent, viewer_id=sender.pk, links=NEWLY_MADE), document=("transaction", sent.pk)
             )
