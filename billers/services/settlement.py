@@ -90,6 +90,7 @@ def _deliver(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: 
         biller=payment.product.biller.code,
         product=payment.product.code,
         now=now,
+        paid_at=payment.created_at,
     )
     steps: list[Operation] = [drafts.capture(payment, wallet_id=wallet.pk, cost=cost), *map(Post, rewards)]
     TransactionService.apply(steps, now=now)

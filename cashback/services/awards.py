@@ -45,15 +45,18 @@ def award(
     biller: str,
     product: str,
     now: datetime,
+    paid_at: datetime | None = None,
 ) -> list[TransactionDraft]:
     """Write the reward of a settled payment and return the draft that pays it, none when nothing is earned.
 
-    ``amount`` is what was paid, without fees. A trigger that was rewarded before gives this person nothing again,
-    whichever campaign is the best one now. The caller applies the drafts in the same transaction; outside of one this
-    refuses to run (NotInTransaction), and the database refuses to commit a reward that was not decided.
+    ``amount`` is what was paid, without fees, and ``paid_at`` when the customer paid it, by default now: a vendor that
+    takes its time costs nobody the reward of a campaign that ended meanwhile. A trigger that was rewarded before gives
+    this person nothing again, whichever campaign is the best one now. The caller applies the drafts in the same
+    transaction; outside of one this refuses to run (NotInTransaction), and the database refuses to commit a reward
+    that was not decided.
     """
     audit.require_transaction("cashback.award")
-    payment = Payment(amount, currency, category, biller, product, now)
+    payment = Payment(amount, currency, category, biller, product, paid_at or now)
     best = evaluate(payment, _running(currency))
     if best is None:
         return []

@@ -1,5 +1,6 @@
 """From T1 to the end: every fate of an order, against the sandbox process."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from billers.models import BillPayment
 from cashback.models import Campaign, Reward
 from notifications.models import Event
 from tests.billers import bench
+from tests.cashback.offers import running
 from tests.sandbox.actors import Merchant
 from transactions.models import LedgerEntry, Transaction
 
@@ -53,6 +55,14 @@ class TestDelivered:
             ("credit", "cashback_wallets", "100.00"),
         ]
         assert Campaign.objects.get().spent == Decimal(100)
+
+    def test_a_campaign_that_ends_while_the_vendor_is_asked_keeps_its_promise(self, vendor: Merchant) -> None:
+        ends_at = timezone.now() + timedelta(seconds=60)
+        running(category="electricity", percent_bp=500, cap=Decimal(5000), ends_at=ends_at)
+        payment = bench.new_payment()
+        assert payment.expected_cashback == Decimal(500)
+        bench.work(payment, after_s=120)
+        assert bench.cashback_of(payment.user) == Decimal(500)
 
     def test_needs_no_token_after_the_fact(self, vendor: Merchant) -> None:
         payment = bench.work(bench.new_payment(product="postpaid", customer_id=bench.POSTPAID))
