@@ -39,6 +39,7 @@ def corrected(owner: User, amount: str, *, effective_at: datetime | None) -> Tra
     draft = TransactionDraft(
         type="adjustment", currency="NGN", amount=value, legs=legs, effective_at=effective_at,
         to_wallet_id=wallet.pk if into else None, from_wallet_id=None if into else wallet.pk,
+        to_user_id=owner.pk if into else None, from_user_id=None if into else owner.pk,
     )  # fmt: skip
     with transaction.atomic():
         return TransactionService.post(draft, now=clock.now())

@@ -129,6 +129,7 @@ class TestConverting:
         sent = transfer_draft(main_wallet(ada), main_wallet(UserFactory()), "5.00")
         with transaction.atomic():
             rows = TransactionService.apply([Post(sent), Post(draft)], now=clock.now())
+        ConversionQuote.objects.filter(pk=quote.pk).update(transaction=rows[1])
         stored = [Transaction.objects.get(pk=row.pk).converted_currency for row in rows if row]
         assert stored == ["", "USD"]
         assert verify().findings == ()

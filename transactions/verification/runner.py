@@ -19,6 +19,7 @@ from transactions.models import LedgerSeal
 from transactions.sealing.publishing import Head
 from transactions.verification import (
     chart_rules,
+    documents,
     entries,
     incremental,
     movements,
@@ -35,7 +36,7 @@ from transactions.verification.report import CurrencyTotals, Finding, Report, To
 
 CHECKS: tuple[Check, ...] = (
     *entries.CHECKS, *movements.CHECKS, *wallets.CHECKS, *parked.CHECKS, *snapshots.CHECKS,
-    *chart_rules.CHECKS, *structure.CHECKS,
+    *documents.CHECKS, *chart_rules.CHECKS, *structure.CHECKS,
 )  # fmt: skip
 SORT_MEMORY = "64MB"
 

@@ -1,0 +1,50 @@
+"""Checks of the documents behind movements: corrections, conversions, and the months that are closed."""
+
+from transactions.verification.check import Check
+
+CLOSED = Check(
+    "closed_months_stay_closed",
+    "A transaction takes effect in a month that was closed when it was recorded.",
+    "transaction",
+    """
+    SELECT t.id AS key, 'effective ' || t.effective_at || ', closed ' || to_char(m.month, 'YYYY-MM') AS detail
+    FROM transactions_transaction t
+    JOIN transactions_closedmonth m ON t.created_at > m.closed_at
+         AND t.effective_at < (m.month + interval '1 month') AT TIME ZONE 'Africa/Lagos'
+         AND t.effective_at >= m.month AT TIME ZONE 'Africa/Lagos'
+    WHERE t.effective_at IS NOT NULL
+    """,
+)
+
+ADJUSTED = Check(
+    "correction_is_what_was_decided",
+    "A correction and the transaction that booked it do not say the same, or one of the two is missing.",
+    "transaction",
+    """
+    SELECT coalesce(t.id::text, 'of correction ' || a.id) AS key, coalesce(a.status, 'no correction') AS detail
+    FROM (SELECT * FROM transactions_adjustment WHERE status = 'booked') a
+    FULL JOIN (SELECT * FROM transactions_transaction
+               WHERE type = 'adjustment' AND source_kind = 'adjustment') t ON t.id = a.transaction_id
+    WHERE a.id IS NULL OR t.id IS NULL OR t.source_id <> a.id OR t.amount <> a.amount OR t.currency <> a.currency
+       OR t.effective_at IS DISTINCT FROM a.effective_at OR t.initiated_by_id IS DISTINCT FROM a.decided_by_id
+       OR CASE a.direction WHEN 'credit' THEN t.to_wallet_id ELSE t.from_wallet_id END IS DISTINCT FROM a.wallet_id
+    """,
+)
+
+CONVERTED = Check(
+    "conversion_is_what_was_quoted",
+    "A conversion did not move what its quote promised, or was not booked by a quote.",
+    "transaction",
+    """
+    SELECT coalesce(t.id::text, 'of quote ' || q.id) AS key,
+           coalesce(q.amount || ' ' || q.from_currency || ' for ' || q.amount_to || ' ' || q.to_currency, 'no quote')
+               AS detail
+    FROM (SELECT * FROM transactions_conversionquote WHERE transaction_id IS NOT NULL) q
+    FULL JOIN (SELECT * FROM transactions_transaction WHERE type = 'conversion') t ON t.id = q.transaction_id
+    WHERE q.id IS NULL OR t.id IS NULL OR t.source_kind <> 'conversion_quote' OR t.source_id <> q.id
+       OR (t.amount, t.fee, t.currency, t.from_user_id) <> (q.amount, q.fee, q.from_currency, q.user_id)
+       OR (t.converted_amount, t.converted_currency, t.conversion_rate) <> (q.amount_to, q.to_currency, q.rate)
+    """,
+)
+
+CHECKS = (CLOSED, ADJUSTED, CONVERTED)
