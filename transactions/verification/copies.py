@@ -5,7 +5,6 @@ add up (yet), and the seals' hashes.
 """
 
 import hashlib
-import hmac
 import json
 import time
 from collections import Counter, defaultdict
@@ -19,7 +18,7 @@ from fintech_core import clock
 from transactions import chart
 from transactions.enums import TransactionType
 from transactions.sealing import canonical
-from transactions.sealing.chain import FIRST, UnknownKey, chain_of, mac_of
+from transactions.sealing.chain import FIRST, UnknownKey, chain_of, has_mac
 from transactions.sealing.publishing import Head
 from transactions.verification import seals
 from transactions.verification.check import Broken, Rule, collect
@@ -186,7 +185,7 @@ class Copy:
         if chain_of((json.dumps(bare, ensure_ascii=False, separators=(",", ":")) + "\n").encode()) != chain:
             yield seals.OURS, row, "its facts do not give its hash"
         try:
-            if not hmac.compare_digest(mac_of(chain, facts["key_id"]), facts["mac"]):
+            if not has_mac(chain, facts["key_id"], facts["mac"]):
                 yield seals.OURS, row, f"its mac is not that of key {facts['key_id']}"
         except UnknownKey:
             yield seals.OURS, row, f"its key {facts['key_id']} is not in SEAL_KEYS"

@@ -54,7 +54,8 @@ WITH wallet_wallet AS MATERIALIZED (
 ), transactions_transaction AS MATERIALIZED (
     SELECT t.* FROM wallet_wallet w
     JOIN public.transactions_transaction t ON t.from_user_id = w.owner_id AND t.from_wallet_id = w.id
-         AND t.created_at >= coalesce(date_trunc('month', w.spent_on), '-infinity') - interval '2 days'
+         AND greatest(t.created_at, t.completed_at)
+             >= coalesce(date_trunc('month', w.spent_on), '-infinity') - interval '2 days'
 )
 """
 

@@ -1,11 +1,10 @@
 """Marks: how far a verification came, so that the next one may go on from there."""
 
-import hmac
 from typing import Final
 
 from transactions.models import LedgerSeal, VerificationMark
 from transactions.sealing import canonical
-from transactions.sealing.chain import Cut, UnknownKey, chain_of, current_key, mac_of
+from transactions.sealing.chain import Cut, UnknownKey, chain_of, current_key, has_mac, mac_of
 from transactions.verification.report import Report
 
 NOTE_FIRST: Final = "There is no mark to go on from: everything was verified."
@@ -18,7 +17,7 @@ def newest() -> tuple[VerificationMark | None, str]:
     if mark is None:
         return None, NOTE_FIRST
     try:
-        ours = hmac.compare_digest(mac_of(_facts(mark), mark.key_id), mark.mac)
+        ours = has_mac(_facts(mark), mark.key_id, mark.mac)
     except UnknownKey:
         ours = False
     return (mark, "") if ours else (None, NOTE_FOREIGN)

@@ -124,6 +124,8 @@ STATUS = Check(
        OR (t.status = 'pending') <> (t.completed_at IS NULL)
        OR (t.status = 'failed' AND t.failure_code = '')
        OR (t.status IN ('pending', 'completed') AND t.failure_code <> '')
+       OR (t.end_number IS NOT NULL) <> (t.status IN ('failed', 'cancelled'))
+       OR (t.hold_number IS NULL) <> (t.hold_amount IS NULL)
        OR t.completed_at < t.created_at
        OR (t.status = 'completed' AND t.hold_amount IS NULL AND t.completed_at <> t.created_at)
     """,

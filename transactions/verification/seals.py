@@ -1,14 +1,14 @@
 """The chain of seals, proven again: each link, the rows under it, and the heads that were published."""
 
-import hmac
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from django.db import DataError
 from django.db.backends.utils import CursorWrapper
 
 from transactions.models import LedgerSeal
 from transactions.sealing import canonical
-from transactions.sealing.chain import FIRST, UnknownKey, chain_of, digest_of, facts_of, mac_of
+from transactions.sealing.chain import FIRST, UnknownKey, chain_of, digest_of, facts_of, has_mac
 from transactions.sealing.publishing import Head
 from transactions.sealing.reading import Range, Tally
 from transactions.verification.check import Broken, Rule
@@ -58,7 +58,11 @@ def examine(
     ``cursor`` sees one snapshot; ``told`` is called after each link with how many entries were proven, and of how many.
     """
     before, done = verified, 0
-    rows = list(seals)
+    try:
+        rows = list(seals)
+    except DataError as error:
+        yield CHAIN, "of some number", f"a value that cannot be: {error}"
+        return
     total = sum(row.entries for row in rows)
     known = {} if verified is None else {verified.number: verified.chain}
     for row in rows:
@@ -83,7 +87,7 @@ def _link(before: LedgerSeal | None, row: LedgerSeal) -> Iterator[Broken]:
     if chain != row.chain:
         yield OURS, _name(row), "its facts do not give its hash"
     try:
-        if not hmac.compare_digest(mac_of(row.chain, row.key_id), row.mac):
+        if not has_mac(row.chain, row.key_id, row.mac):
             yield OURS, _name(row), f"its mac is not that of key {row.key_id}"
     except UnknownKey:
         yield OURS, _name(row), f"its key {row.key_id} is not in SEAL_KEYS"
@@ -96,7 +100,12 @@ def _rows(cursor: CursorWrapper, row: LedgerSeal) -> Iterator[Broken]:
         return
     tally = Tally()
     of = Range(row.after_entry, row.through_entry, row.after_hold, row.through_hold)
-    digest = digest_of(cursor, of, tally)
+    try:
+        digest = digest_of(cursor, of, tally)
+    except (DataError, ValueError, TypeError) as error:
+        # NaN and infinite times: PostgreSQL keeps them, and no posting of ours writes them.
+        yield UNCHANGED, _name(row), f"a value that cannot be: {error}"
+        return
     if (digest, tally.entries, tally.holds) != (row.digest, row.entries, row.holds):
         found = f"{tally.entries} entries and {tally.holds} holds"
         detail = "other facts" if (tally.entries, tally.holds) == (row.entries, row.holds) else found

@@ -103,7 +103,11 @@ SPENT = Check(
                                                 AND t.created_at < p.month_end - near.by), 0) AS month_least,
                coalesce(sum(t.amount) FILTER (WHERE (kept.yes OR edge.month) AND t.created_at >= p.month - near.by
                                                 AND t.created_at < p.month_end + near.by), 0) AS month_most,
-               count(*) FILTER (WHERE kept.yes AND (p.spent_on IS NULL OR t.created_at >= p.day_end + near.by)) AS later
+               count(*) FILTER (WHERE kept.yes
+                                  AND (p.spent_on IS NULL OR t.created_at >= p.day_end + near.by)) AS later,
+               count(*) FILTER (WHERE t.created_at >= p.day - near.by AND t.created_at < p.day_end + near.by
+                                   OR t.completed_at >= p.day - near.by AND t.completed_at < p.day_end + near.by
+                               ) AS on_the_day
         FROM period p
         CROSS JOIN (SELECT %(slack)s::interval AS by) near
         JOIN transactions_transaction t ON t.from_wallet_id = p.id AND t.type = ANY(%(counted)s)
@@ -119,11 +123,13 @@ SPENT = Check(
     SELECT p.id AS key,
            'on ' || coalesce(p.spent_on::text, 'no day') || ' it counts ' || p.spent_today || ' today and '
            || p.spent_this_month || ' this month; its transactions say ' || coalesce(s.today_most, 0) || ' and '
-           || coalesce(s.month_most, 0) || ', ' || coalesce(s.later, 0) || ' of them later' AS detail
+           || coalesce(s.month_most, 0) || ', ' || coalesce(s.later, 0) || ' of them later, '
+           || coalesce(s.on_the_day, 0) || ' on that day' AS detail
     FROM period p LEFT JOIN sent s ON s.id = p.id
     WHERE p.spent_today NOT BETWEEN coalesce(s.today_least, 0) AND coalesce(s.today_most, 0)
        OR p.spent_this_month NOT BETWEEN coalesce(s.month_least, 0) AND coalesce(s.month_most, 0)
        OR s.later > 0
+       OR (p.spent_on IS NOT NULL AND coalesce(s.on_the_day, 0) = 0)
     """,
     FREEZE,
     counting,
