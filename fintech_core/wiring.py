@@ -144,6 +144,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "KycStatusEnum": "users.enums.KycStatus",
         "RewardStatusEnum": "cashback.enums.RewardStatus",
         "TransactionStatusEnum": "transactions.enums.TransactionStatus",
+        "WalletKindEnum": "wallet.enums.WalletKind",
         "WalletStatusEnum": "wallet.enums.WalletStatus",
     },
     "SWAGGER_UI_SETTINGS": {

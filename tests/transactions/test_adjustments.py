@@ -330,3 +330,50 @@ class TestRoute:
         for user in (ada, StaffFactory()):
             assert self.ask(api(user), ada).status_code == 403
         assert books() == before
+
+
+class TestApprovals:
+    PATH = "/api/v1/admin/approvals"
+
+    def test_another_person_approves_and_the_list_says_so(
+        self, api: Callable[..., APIClient], ada: User
+    ) -> None:
+        maker, checker = StaffFactory(is_superuser=True), StaffFactory(is_superuser=True)
+        request = asked(ada, maker)
+        other = asked(ada, maker)
+        path = f"{self.PATH}/{request.pk}/approve"
+        own = api(maker).post(path, {}, format="json")
+        assert (own.status_code, own.json()["code"]) == (403, "another_person_required")
+        assert main_wallet(ada).balance == 100
+        done = api(checker).post(path, {"reason": "seen"}, format="json")
+        assert (done.status_code, done.json()["status"]) == (200, "approved")
+        assert main_wallet(ada).balance == 70
+        again = api(checker).post(path, {}, format="json")
+        assert (again.status_code, again.json()["code"]) == (409, "adjustment_decided")
+        waiting = api(checker).get(self.PATH, {"status": "pending"}).json()["results"]
+        assert [row["id"] for row in waiting] == [str(other.pk)]
+        everything = api(checker).get(self.PATH).json()["results"]
+        assert [row["transaction_id"] for row in everything] == [None, done.json()["transaction_id"]]
+
+    def test_another_person_rejects_with_a_reason(self, api: Callable[..., APIClient], ada: User) -> None:
+        request, checker = asked(ada, StaffFactory()), StaffFactory(is_superuser=True)
+        path = f"{self.PATH}/{request.pk}/reject"
+        assert api(checker).post(path, {}, format="json").status_code == 400
+        done = api(checker).post(path, {"reason": "not ours"}, format="json").json()
+        assert (done["status"], done["transaction_id"], main_wallet(ada).balance) == ("rejected", None, 100)
+
+    def test_5_05_nobody_decides_without_the_permission(
+        self, api: Callable[..., APIClient], ada: User
+    ) -> None:
+        request = asked(ada, StaffFactory())
+        asker = StaffFactory()
+        asker.user_permissions.add(Permission.objects.get(codename="add_adjustment"))
+        before = books()
+        for user in (ada, StaffFactory(), asker):
+            for deed in ("approve", "reject"):
+                answer = api(user).post(
+                    f"{self.PATH}/{request.pk}/{deed}", {"reason": "because"}, format="json"
+                )
+                assert answer.status_code == 403
+            assert api(user).get(self.PATH).status_code == 403
+        assert books() == before

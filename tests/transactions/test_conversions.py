@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
@@ -291,6 +292,11 @@ class TestRoutes:
         assert answer.status_code == status, body
         assert code in {body["code"], *(error["code"] for error in body.get("errors", []))}
         assert not ConversionQuote.objects.exists()
+
+    @pytest.mark.parametrize("currency", settings.CURRENCIES)
+    def test_a_wallet_can_be_opened_in_every_enabled_currency(self, api: Api, currency: str) -> None:
+        answer = api(UserFactory()).post("/api/v1/wallets", {"currency": currency}, format="json")
+        assert answer.status_code == (409 if currency == settings.DEFAULT_CURRENCY else 201)
 
     def test_nobody_unverified_converts(self, api: Api) -> None:
         unverified = UnverifiedUserFactory()

@@ -2,7 +2,7 @@
 
 from transactions.views.bulk import BulkTransferViewSet
 from transactions.views.conversions import ConversionViewSet
-from transactions.views.corrections import StaffAdjustmentViewSet
+from transactions.views.corrections import StaffAdjustmentViewSet, StaffApprovalViewSet
 from transactions.views.movements import (
     LimitsViewSet,
     StaffTransactionViewSet,
@@ -20,6 +20,7 @@ __all__ = [
     "ReceiptCheckViewSet",
     "ReceiptViewSet",
     "StaffAdjustmentViewSet",
+    "StaffApprovalViewSet",
     "StaffTransactionViewSet",
     "StatementViewSet",
     "TransactionViewSet",

@@ -1,6 +1,7 @@
 """Routes by which staff correct wallets."""
 
 from typing import ClassVar
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import IsAuthenticated
@@ -8,10 +9,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from fintech_core import clock
-from fintech_core.api import ApiViewSet
+from fintech_core.api import PAGING, ApiViewSet
 from fintech_core.idempotency import Answer
+from fintech_core.pagination import NewestFirst
 from transactions.enums import Direction
-from transactions.serializers.corrections import AdjustmentRequest, AdjustmentResponse
+from transactions.models import Adjustment
+from transactions.serializers.corrections import (
+    STATUSES,
+    AdjustmentRequest,
+    AdjustmentResponse,
+    ApprovalQuery,
+    ApprovalResponse,
+    ApproveRequest,
+    RejectRequest,
+)
 from transactions.services import adjustments
 from transactions.views.movements import IDEMPOTENCY_KEY
 from users.authentication import signed_in_user
@@ -54,3 +65,51 @@ class StaffAdjustmentViewSet(ApiViewSet):
             operation="request_adjustment", body={**body, "wallet": str(wallet.pk)}, work=work
         )
         return self.respond(answer)
+
+
+class ByRequest(NewestFirst):
+    """What was asked for last comes first."""
+
+    ordering = ("-requested_at", "-id")
+
+
+@extend_schema(tags=["staff"])
+class StaffApprovalViewSet(ApiViewSet):
+    """What waits for a second person."""
+
+    permission_classes = (IsAuthenticated, StaffPermission)
+    pagination_class = ByRequest
+    query_parameters: ClassVar = {"list": PAGING | {"status"}}
+    staff_permissions: ClassVar = {
+        "list": "transactions.view_adjustment",
+        "approve": "transactions.decide_adjustment",
+        "reject": "transactions.decide_adjustment",
+    }
+
+    @extend_schema(
+        operation_id="list_approvals", parameters=[ApprovalQuery], responses=ApprovalResponse(many=True)
+    )
+    def list(self, request: Request) -> Response:
+        """List what was asked for, newest first."""
+        query = self.read_query(ApprovalQuery)
+        wanted = [status for status, told in STATUSES.items() if query.get("status") in {None, told}]
+        page = self.paginate_queryset(Adjustment.objects.filter(status__in=wanted)) or []
+        return self.get_paginated_response(ApprovalResponse(page, many=True).data)
+
+    @extend_schema(operation_id="approve", request=ApproveRequest, responses=ApprovalResponse)
+    def approve(self, request: Request, pk: UUID) -> Response:
+        """Book what somebody else asked for, once."""
+        body = self.read_body(ApproveRequest)
+        decided = adjustments.book_adjustment(
+            adjustment_id=pk, checker=signed_in_user(request), reason=body["reason"], now=clock.now()
+        )
+        return Response(ApprovalResponse(decided).data)
+
+    @extend_schema(operation_id="reject", request=RejectRequest, responses=ApprovalResponse)
+    def reject(self, request: Request, pk: UUID) -> Response:
+        """Reject what somebody else asked for; nothing moves."""
+        body = self.read_body(RejectRequest)
+        decided = adjustments.reject_adjustment(
+            adjustment_id=pk, checker=signed_in_user(request), reason=body["reason"], now=clock.now()
+        )
+        return Response(ApprovalResponse(decided).data)

@@ -24,7 +24,7 @@ ELSEWHERE = {
     "3.13": "outgoing webhooks are not offered yet",
     "4.09": "exports are not offered yet",
     "4.13": "tests of idempotency: a key is kept for its promised life, pruned after it",
-    "5.05": "approvals by two people are not offered yet",
+    "5.05": "tests of corrections: another person, with the permission",
     "5.09": "tests of the ledger: corrections, by two people",
     "5.11": "tests of the admin guard: no bulk action on any model",
     "6.02": "tests of races",
