@@ -1,9 +1,9 @@
 """The real ledger, driven as its callers drive it: each operation commits, and tells which transactions it made."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -12,15 +12,20 @@ from cashback.models import Campaign
 from cashback.services import award, redeem
 from fintech_core import clock
 from fintech_core.idempotency import Answer, Scope, run
+from fintech_core.rehearsal import rehearse
 from tests.databases import Databases, worker_name
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions import story
-from tests.transactions.model.book import MAIN, Book, Limit, Offer, Place, Price, Purse, Refused
+from tests.transactions.model.book import Book
+from tests.transactions.model.pages import MAIN, Limit, Offer, Place, Price, Purse, Refused
 from transactions import fees, limits, switches
 from transactions.drafts import Post, Source, Void, funding_draft
-from transactions.enums import TransactionStatus
-from transactions.models import FeeRule, LimitRule, ParkedCredit, Transaction
-from transactions.services import TransactionService
+from transactions.enums import BulkStatus, TransactionStatus
+from transactions.models import BulkTransfer, ExchangeRate, FeeRule, LimitRule, ParkedCredit, Transaction
+from transactions.services import TransactionService, bulk
+from transactions.services.bulk_items import BulkItem
+from transactions.services.conversions import convert, quote_conversion
+from transactions.services.expiry import expire_holds
 from transactions.services.releasing import release
 from transactions.services.transfers import send_money
 from users.models import User
@@ -28,6 +33,9 @@ from wallet.models import Wallet
 from wallet.services import freeze_wallet, open_wallet, unfreeze_wallet
 
 KOBO = Decimal("0.01")
+# One dollar is worth 1,600 naira, less 1.5 %; a rate has eight decimals and is rounded down.
+DOLLAR, SPREAD = Decimal(1_600), 150
+RATES = {("USD", "NGN"): (1_576, 1), ("NGN", "USD"): (61_562, 10**8)}
 TIERS = (1, 2, 0)
 CURRENCIES = ("NGN", "USD")
 PRICES = {(1, "NGN"): Price(1_000, 150, 2_500, 200_000), (2, "NGN"): Price(0, 25), (1, "USD"): Price(5)}
@@ -70,7 +78,7 @@ class Bank:
             for rule in rules
         }
         offers = [Offer(one.points, one.cap, one.left) for one in (OWN_OFFER, SAMPLE_OFFER)]
-        book = Book(list(TIERS), known, PRICES, offers, clock.business_day(clock.now()))
+        book = Book(list(TIERS), known, PRICES, offers, RATES, clock.business_day(clock.now()))
         book.purses = {(who, MAIN, "NGN"): Purse() for who in range(len(TIERS))}
         return book
 
@@ -99,9 +107,14 @@ class Bank:
         return [sent.pk]
 
     @transaction.atomic
-    def hold(self, place: Place, amount: int, fee: int) -> list[UUID]:
+    def hold(self, place: Place, amount: int, fee: int, brief: bool) -> list[UUID]:
         draft = story.bill_draft(self.wallet(place), str(amount * KOBO), str(fee * KOBO))
+        draft = replace(draft, expires_at=clock.now() if brief else None)
         return [TransactionService.authorize(draft, now=clock.now()).pk]
+
+    def expire(self) -> list[UUID]:
+        expire_holds(now=clock.now())
+        return []
 
     @transaction.atomic
     def capture(self, number: int, amount: int, fee: int) -> list[UUID]:
@@ -114,7 +127,8 @@ class Bank:
     def settle(self, number: int) -> list[UUID]:
         held, now = self.transaction(number), clock.now()
         assert held.source_id is not None
-        capture = story.settlement(held, self._payer(held), held.amount, Decimal(0), held.fee)
+        commission = (held.amount / 50).quantize(KOBO, rounding=ROUND_DOWN)
+        capture = story.settlement(held, self._payer(held), held.amount - commission, commission, held.fee)
         rewards = award(
             user_id=self._payer(held).owner_id, trigger=Source("bill_payment", held.source_id),
             amount=held.amount, currency="NGN", category="electricity", biller=self.campaign.code,
@@ -135,9 +149,49 @@ class Bank:
         return [redeem(user=self.people[who], amount=value, currency=currency, now=clock.now()).pk]
 
     @transaction.atomic
-    def reverse(self, number: int) -> list[UUID]:
+    def reverse(self, number: int, shortfall: bool) -> list[UUID]:
         done = self.transaction(number)
-        return [TransactionService.reverse(done, actor=self.staff, reason="x", now=clock.now()).pk]
+        mirror = TransactionService.reverse(
+            done, actor=self.staff, reason="x", now=clock.now(), book_shortfall=shortfall
+        )
+        return [mirror.pk]
+
+    @transaction.atomic
+    def refund(self, number: int, amount: int | None, shortfall: bool) -> list[UUID]:
+        value = None if amount is None else amount * KOBO
+        made = TransactionService.refund(
+            self.transaction(number), amount=value, actor=self.staff, reason="x", now=clock.now(),
+            book_shortfall=shortfall,
+        )  # fmt: skip
+        return [made.pk]
+
+    def convert(self, who: int, given: str, taken: str, amount: int) -> list[UUID]:
+        user = self.people[who]
+        quote = quote_conversion(
+            user=user, from_currency=given, to_currency=taken, amount=amount * KOBO, now=clock.now()
+        )
+        return [convert(user=user, quote_id=quote.pk, now=clock.now()).pk]
+
+    def send_all(self, sender: Place, items: list[tuple[int, int]]) -> list[UUID]:
+        done = bulk.send_all(
+            sender=self.people[sender[0]], currency=sender[2], items=self._items(items), now=clock.now()
+        )
+        return list(done.items.order_by("index").values_list("transaction_id", flat=True))
+
+    def send_each(self, sender: Place, items: list[tuple[int, int]]) -> list[UUID]:
+        begun = bulk.accept(
+            sender=self.people[sender[0]], currency=sender[2], items=self._items(items), now=clock.now()
+        )
+        bulk.work_off(bulk_id=begun.pk, within_s=10, wait_for_others=True)
+        return []
+
+    def finish(self) -> None:
+        """Finish the bulks that somebody has left."""
+        for left in BulkTransfer.objects.filter(sender__in=self.people, status=BulkStatus.PROCESSING):
+            bulk.finish(bulk_id=left.pk)
+
+    def _items(self, items: list[tuple[int, int]]) -> list[BulkItem]:
+        return [BulkItem(self.people[to].email, amount * KOBO) for to, amount in items]
 
     def set_status(self, place: Place, status: str) -> list[UUID]:
         wallet = self.wallet(place)
@@ -159,7 +213,8 @@ class Bank:
 
     def verify(self, who: int, tier: int) -> None:
         """Raise somebody's tier."""
-        User.objects.filter(pk=self.people[who].pk).update(kyc_tier=tier)
+        self.people[who].kyc_tier = tier
+        self.people[who].save(update_fields=["kyc_tier"])
 
     def keyed(self, who: int, key: str, work: Callable[[], list[UUID]]) -> tuple[Answer, list[UUID]]:
         """Do it as a request under an idempotency key; return the answer, and what was made now."""
@@ -172,6 +227,10 @@ class Bank:
         scope = Scope.of(user_id=self.people[who].pk, operation="model", key=key, body={})
         answer = run(scope, answered)
         return answer, made
+
+    def rehearsed(self, who: int, work: Callable[[], list[UUID]]) -> None:
+        """Do it as a dry run."""
+        rehearse(work, user_id=self.people[who].pk)
 
     def transaction(self, number: int) -> Transaction:
         """Return a movement's transaction as it stands."""
@@ -195,6 +254,9 @@ def fresh(databases: Databases) -> None:
             minimum=price.least * KOBO, cap=None if price.most is None else price.most * KOBO,
             saved_at=long_ago - timedelta(hours=1), effective_from=long_ago,
         )  # fmt: skip
+    ExchangeRate.objects.create(
+        currency="USD", mid=DOLLAR, spread_basis_points=SPREAD, saved_at=long_ago, effective_from=long_ago
+    )
     forget()
 
 

@@ -2,113 +2,37 @@
 
 ``Book`` says for every operation what must come of it: ``done``, or the code of the refusal. Whoever asks works on a
 copy and keeps it only when the operation was committed, so a refusal, a crash and a dry run leave the book as it was.
-Places are wallets (who, kind, currency) or accounts of the chart, and a credit is a plus in both.
+A line stands on a wallet (who, kind, currency) or on an account of the chart (code, currency); a credit is a plus.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 
-DONE = "done"
-MAIN, CASHBACK = "main", "cashback"
-COUNTED = {"transfer", "bill_payment"}
-
-Place = tuple[int, str, str]
-Lines = list[tuple[Place | str, int]]
-
-
-class Refused(Exception):
-    """The operation must be refused with this code."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-@dataclass(slots=True)
-class Purse:
-    """One wallet."""
-
-    has: int = 0
-    held: int = 0
-    status: str = "active"
-    version: int = 0
-
-    @property
-    def free(self) -> int:
-        """What may be spent."""
-        return self.has - self.held
-
-
-@dataclass(slots=True)
-class Movement:
-    """One transaction: what it says, and the lines that its completion booked, in order."""
-
-    kind: str
-    amount: int
-    fee: int
-    currency: str
-    sender: Place | None = None
-    receiver: Place | None = None
-    status: str = "completed"
-    hold: int | None = None
-    day: date | None = None
-    counted: int = 0
-    lines: Lines = field(default_factory=list)
-    parked: int | None = None
-    reversed: bool = False
-    source: str = ""
-
-
-@dataclass(slots=True)
-class Waiting:
-    """A credit that could not land."""
-
-    place: Place
-    kind: str
-    amount: int
-    by: int
-    released: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """What a tier may move in a currency; None is no limit."""
-
-    single: int | None
-    daily: int | None
-    monthly: int | None
-    most: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a transfer costs a tier in a currency."""
-
-    flat: int = 0
-    points: int = 0
-    least: int = 0
-    most: int | None = None
-
-    def of(self, amount: int) -> int:
-        """Return the fee: a percentage rounded half to even, not below the least, not above the most."""
-        whole, rest = divmod(amount * self.points, 10_000)
-        share = whole + (rest > 5_000 or (rest == 5_000 and whole % 2 == 1))
-        fee = max(self.flat + share, self.least)
-        return fee if self.most is None else min(fee, self.most)
-
-
-@dataclass(slots=True)
-class Offer:
-    """A campaign of cashback."""
-
-    points: int
-    cap: int
-    left: int
-
-    def gives(self, amount: int) -> int:
-        """Return what a payment earns now."""
-        return min(amount * self.points // 10_000, self.cap, self.left)
+from tests.transactions.model.pages import (
+    CASHBACK,
+    CLEARING,
+    COMMISSION,
+    COUNTED,
+    FLOAT,
+    MAIN,
+    POSITION,
+    RECEIVABLES,
+    REFUNDABLE,
+    SUSPENSE,
+    Limit,
+    Lines,
+    Movement,
+    Offer,
+    Place,
+    Price,
+    Purse,
+    Refused,
+    Waiting,
+    is_fee,
+    is_wallet,
+    split,
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -119,6 +43,7 @@ class Book:
     limits: dict[tuple[int, str], Limit]
     prices: dict[tuple[int, str], Price]
     offers: list[Offer]
+    rates: dict[tuple[str, str], tuple[int, int]]
     today: date
     purses: dict[Place, Purse] = field(default_factory=dict)
     accounts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -135,7 +60,7 @@ class Book:
     def fund(self, place: Place, amount: int, source: str) -> None:
         """Money comes in through a gateway, once for each payment."""
         currency = place[2]
-        lines: Lines = [("gateway_clearing:paystack", -amount), (place, amount)]
+        lines: Lines = [((CLEARING, currency), -amount), (place, amount)]
         movement = Movement("funding", amount, 0, currency, receiver=place, source=source)
         self._post(movement, lines, parkable=True)
 
@@ -147,39 +72,45 @@ class Book:
         fee = self.prices.get((self.tiers[sender[0]], currency), Price()).of(amount)
         lines: Lines = [(sender, -(amount + fee)), (receiver, amount)]
         if fee:
-            lines.append(("fees:transfer", fee))
+            lines.append((("fees:transfer", currency), fee))
         self._post(Movement("transfer", amount, fee, currency, sender, receiver), lines)
 
-    def hold(self, place: Place, amount: int, fee: int) -> None:
-        """Money is promised for a bill."""
+    def hold(self, place: Place, amount: int, fee: int, brief: bool) -> None:
+        """Money is promised for a bill, until it is asked for or, where that is brief, until somebody looks."""
         purse = self.purses[place]
         if purse.status != "active":
             raise Refused("wallet_frozen")
         if amount + fee > purse.free:
             raise Refused("insufficient_funds")
-        movement = Movement("bill_payment", amount, fee, place[2], place, status="pending", hold=amount + fee)
+        total = amount + fee
+        movement = Movement(
+            "bill_payment", amount, fee, place[2], place, status="pending", hold=total, brief=brief
+        )
         self._count(movement)
-        purse.held += amount + fee
+        purse.held += total
         self.movements.append(movement)
 
-    def capture(self, number: int, amount: int, fee: int) -> None:
-        """A promise is kept, whole or in part; the rest is given back."""
+    def capture(self, number: int, amount: int, fee: int, commission: int = 0) -> None:
+        """A promise is kept, whole or in part; the rest is given back. A part of the amount is our commission."""
         movement = self._pending(number)
         if amount + fee > (movement.hold or 0) or amount > movement.amount:
             raise Refused("capture_exceeds_hold")
         assert movement.sender is not None
         self.purses[movement.sender].held -= movement.hold or 0
         movement.status, movement.amount, movement.fee, movement.counted = "completed", amount, fee, amount
-        movement.lines = [(movement.sender, -(amount + fee)), ("biller_float:vtpass", amount)]
+        currency = movement.currency
+        movement.lines = [(movement.sender, -(amount + fee)), ((FLOAT, currency), amount - commission)]
+        if commission:
+            movement.lines.append(((COMMISSION, currency), commission))
         if fee:
-            movement.lines.append(("fees:bill_payment", fee))
+            movement.lines.append((("fees:bill_payment", currency), fee))
         self._enter(movement)
 
     def settle(self, number: int) -> None:
         """A bill is delivered: all of it is captured, and the best offer rewards the payer in the same step."""
         movement = self._pending(number)
         amount = movement.amount
-        self.capture(number, amount, movement.fee)
+        self.capture(number, amount, movement.fee, amount // 50)
         best = max(self.offers, key=lambda offer: offer.gives(amount))
         reward = best.gives(amount)
         if not reward:
@@ -189,7 +120,7 @@ class Book:
         who, _, currency = movement.sender
         place = (who, CASHBACK, currency)
         self.purses.setdefault(place, Purse())
-        lines: Lines = [("cashback_expense", -reward), (place, reward)]
+        lines: Lines = [(("cashback_expense", currency), -reward), (place, reward)]
         self._post(Movement("cashback", reward, 0, currency, receiver=place), lines, parkable=True)
 
     def void(self, number: int, status: str) -> None:
@@ -215,17 +146,98 @@ class Book:
                 raise Refused("wallet_frozen") from refusal
             raise
 
-    def reverse(self, number: int) -> None:
-        """The mirror of a movement, once; the receiver must still have the money."""
+    def reverse(self, number: int, shortfall: bool) -> None:
+        """The mirror of a movement, once; the receiver must still have the money, or owes it."""
         movement = self.movements[number]
         if movement.status != "completed" or movement.kind == "reversal" or movement.parked is not None:
             raise Refused("not_reversible")
         if movement.reversed:
             raise Refused("already_reversed")
+        if self.refunded(number):
+            raise Refused("not_reversible")
         total = movement.amount + movement.fee
         mirror = Movement("reversal", total, 0, movement.currency, movement.receiver, movement.sender)
-        self._post(mirror, [(place, -value) for place, value in movement.lines], promised=True, caps=False)
+        lines = [(place, -value) for place, value in reversed(movement.lines)]
+        self._post(mirror, lines, promised=True, caps=False, shortfall=shortfall)
         movement.reversed = True
+
+    def refund(self, number: int, amount: int | None, shortfall: bool) -> None:
+        """A part of what was paid, or all that is left, comes back from whoever got it; the fee is kept."""
+        movement = self.movements[number]
+        if movement.status != "completed" or movement.kind not in REFUNDABLE:
+            raise Refused("not_refundable")
+        if movement.reversed:
+            raise Refused("already_reversed")
+        before = self.refunded(number)
+        given = movement.amount - before if amount is None else amount
+        if not 0 < given <= movement.amount - before:
+            raise Refused("refund_exceeds_amount")
+        received = [(place, value) for place, value in movement.lines if value > 0 and not is_fee(place)]
+        weights = [value for _, value in received]
+        shares = zip(split(before + given, weights), split(before, weights), strict=True)
+        lines: Lines = [
+            (place, early - late) for (place, _), (late, early) in zip(received, shares, strict=True)
+        ]
+        assert movement.sender is not None
+        lines = [*((place, value) for place, value in lines if value), (movement.sender, given)]
+        made = Movement(
+            "refund", given, 0, movement.currency, movement.receiver, movement.sender, undoes=number
+        )
+        self._post(made, lines, parkable=True, promised=True, caps=False, shortfall=shortfall)
+
+    def refunded(self, number: int) -> int:
+        """Return what was given back of a movement and stayed given."""
+        return sum(row.amount for row in self.movements if row.undoes == number and not row.reversed)
+
+    def convert(self, who: int, given: str, taken: str, amount: int) -> None:
+        """Money changes its currency at the house's rate, between wallets of one person."""
+        if self.tiers[who] == 0:
+            raise Refused("kyc_required")
+        source, target = (who, MAIN, given), (who, MAIN, taken)
+        if source not in self.purses or target not in self.purses:
+            raise Refused("not_found")
+        numerator, denominator = self.rates[given, taken]
+        made = amount * numerator // denominator
+        if not made:
+            raise Refused("not_convertible")
+        lines: Lines = [
+            (source, -amount),
+            ((POSITION, given), amount),
+            ((POSITION, taken), -made),
+            (target, made),
+        ]
+        self._post(Movement("conversion", amount, 0, given, source, target), lines)
+
+    def send_all(self, sender: Place, items: list[tuple[int, int]]) -> None:
+        """Many transfers or none."""
+        if not self._attempted(sender, items, of_the_sender=True):
+            raise Refused("bulk_transfer_failed")
+
+    def send_each(self, sender: Place, items: list[tuple[int, int]]) -> None:
+        """Many transfers, each for itself."""
+        self._attempted(sender, items, of_the_sender=False)
+
+    def _attempted(self, sender: Place, items: list[tuple[int, int]], *, of_the_sender: bool) -> bool:
+        """Try each transfer and say whether all were done."""
+        if sender not in self.purses:
+            raise Refused("not_found")
+        done = True
+        for to, amount in items:
+            try:
+                if to == sender[0]:
+                    raise Refused("same_wallet")
+                self.transfer(sender, (to, *sender[1:]), amount)
+            except Refused as refusal:
+                if of_the_sender and refusal.code in {"kyc_required", "wallet_frozen"}:
+                    raise
+                done = False
+        return done
+
+    def expire(self) -> None:
+        """The time of every brief hold is over."""
+        for number, row in enumerate(self.movements):
+            if row.brief and row.status == "pending":
+                self.void(number, "cancelled")
 
     def set_status(self, place: Place, status: str) -> None:
         """Staff stop a wallet, or let it move again."""
@@ -239,7 +251,7 @@ class Book:
         row = self.waiting[number]
         if row.released:
             raise Refused("still_parked")
-        lines: Lines = [("suspense", -row.amount), (row.place, row.amount)]
+        lines: Lines = [((SUSPENSE, row.place[2]), -row.amount), (row.place, row.amount)]
         movement = Movement(row.kind, row.amount, 0, row.place[2], receiver=row.place)
         try:
             self._post(movement, lines)
@@ -268,36 +280,53 @@ class Book:
         return movement
 
     def _post(
-        self,
-        movement: Movement,
-        lines: Lines,
-        *,
-        parkable: bool = False,
-        promised: bool = False,
-        caps: bool = True,
-    ) -> None:
+        self, movement: Movement, lines: Lines, *, parkable: bool = False, promised: bool = False, caps: bool = True,
+        shortfall: bool = False,
+    ) -> None:  # fmt: skip
+        """Decide line by line what each wallet may do, then write."""
+        if shortfall:
+            lines = self._owed(lines)
+        moved: Counter[Place] = Counter()
         for index, (place, value) in enumerate(lines):
-            if isinstance(place, str):
+            if not is_wallet(place):
                 continue
             purse = self.purses[place]
             if value < 0:
                 if purse.status != "active" and not promised:
                     raise Refused("wallet_frozen")
-                if -value > purse.free:
+                if -value > purse.free + moved[place]:
                     raise Refused("insufficient_funds")
             elif purse.status == "frozen" or (caps and self._is_full(place, value)):
                 if not parkable:
                     raise Refused("recipient_cannot_receive")
-                lines[index] = ("suspense", value)
+                lines[index] = ((SUSPENSE, place[2]), value)
                 movement.receiver, movement.parked = None, len(self.waiting)
                 self.waiting.append(Waiting(place, movement.kind, value, len(self.movements)))
+                break
+            moved[place] += value
         if movement.kind in COUNTED:
             self._count(movement)
-        movement.lines = lines
         if movement.source and movement.source in {row.source for row in self.movements}:
             raise Refused("duplicate_reference")
+        movement.lines = lines
         self._enter(movement)
         self.movements.append(movement)
+
+    def _owed(self, lines: Lines) -> Lines:
+        """Take from each wallet what is free at most; the rest is owed to the house."""
+        left = {place: purse.free for place, purse in self.purses.items()}
+        owed: Lines = []
+        for place, value in lines:
+            if is_wallet(place):
+                taken = max(value, -left[place])
+                left[place] += taken
+                if taken:
+                    owed.append((place, taken))
+                if value != taken:
+                    owed.append(((RECEIVABLES, place[2]), value - taken))
+            else:
+                owed.append((place, value))
+        return owed
 
     def _is_full(self, place: Place, value: int) -> bool:
         most = self.limit(place).most
@@ -316,8 +345,8 @@ class Book:
 
     def _enter(self, movement: Movement) -> None:
         for place, value in movement.lines:
-            if isinstance(place, str):
-                self.accounts[place, movement.currency] += value
-            else:
+            if is_wallet(place):
                 self.purses[place].has += value
                 self.purses[place].version += 1
+            else:
+                self.accounts[place] += value

@@ -85,8 +85,9 @@ _WALLETS = """
     SELECT owner_id, kind, currency, balance, held, status, version, spent_today, spent_this_month, spent_on
     FROM wallet_wallet WHERE owner_id = ANY(%(people)s)"""
 _MOVEMENTS = """
-    SELECT id, type, status, amount, fee, hold_amount, currency FROM transactions_transaction
-    WHERE from_user_id = ANY(%(people)s) OR to_user_id = ANY(%(people)s) ORDER BY created_at, id"""
+    SELECT t.id, t.type, t.status, t.amount, t.fee, t.hold_amount, t.currency FROM transactions_transaction t
+    WHERE t.from_user_id = ANY(%(people)s) OR t.to_user_id = ANY(%(people)s)
+    ORDER BY t.created_at, (SELECT min(e.id) FROM transactions_ledgerentry e WHERE e.transaction_id = t.id), t.id"""
 _ACCOUNTS = """
     SELECT a.code, a.currency, sum(CASE e.direction WHEN 'credit' THEN e.amount ELSE -e.amount END)
     FROM transactions_ledgerentry e JOIN transactions_ledgeraccount a ON a.id = e.account_id

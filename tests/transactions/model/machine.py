@@ -1,22 +1,14 @@
 """A machine that does anything in any order, to the ledger and to the book, and compares them after every step."""
 
-from collections import Counter
-from copy import deepcopy
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from django.db import connection
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
-from fintech_core import clock
-from fintech_core.exceptions import DomainError
-from fintech_core.models import IdempotencyRecord
-from tests.transactions.model.bank import TIERS, Bank
-from tests.transactions.model.book import DONE, MAIN, Book, Place, Refused
-from tests.transactions.model.endings import CUT, DIES, UNHEARD, WELL, Ending, Silence, carried_out
-from tests.transactions.model.invariants import Tables
-from transactions.verification import verify
+from tests.transactions.model.bank import TIERS
+from tests.transactions.model.endings import CUT, DIES, UNHEARD, WELL, Ending
+from tests.transactions.model.pages import MAIN, Place
+from tests.transactions.model.stage import ENDS_WELL, Stage
 
 EVERYTHING, TOO_MUCH = "all there is", "a kobo more than there is"
 THE_DAY, PAST_THE_DAY = "the rest of the day", "a kobo past the day"
@@ -29,28 +21,16 @@ CREDITS = PARTS | st.sampled_from([TO_THE_CAP, PAST_THE_CAP])
 WHO = st.integers(0, len(TIERS) - 1)
 WHICH = st.integers(0, 11)
 ENDINGS = st.builds(Ending, st.sampled_from([WELL] * 6 + [DIES, CUT, UNHEARD]), st.integers(0, 8))
-ENDS_WELL = Ending()
+ITEMS = st.lists(st.tuples(WHO, st.integers(1, 60)), min_size=1, max_size=4)
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(Stage):
     """Rules name what is done; ``step`` does it twice, with the bank and with the pencil."""
-
-    book_kind = Book
-    tally: Counter[tuple[str, str]] = Counter()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sound = False
-        self.requests: list[tuple[int, str, str, tuple[Any, ...]]] = []
-        self.made: dict[str, list[UUID]] = {}
 
     @initialize()
     def come(self) -> None:
         """People come, each with a wallet in naira and some money."""
-        self.bank = Bank.opened()
-        self.tables = Tables([person.pk for person in self.bank.people])
-        first = self.bank.book()
-        self.book = self.book_kind(**{name: getattr(first, name) for name in Book.__dataclass_fields__})
+        self.begin()
         for who in range(len(TIERS)):
             self.step("fund", (who, MAIN, "NGN"), 4_000_000, str(uuid4()))
 
@@ -68,10 +48,31 @@ class Machine(RuleBasedStateMachine):
         receiver = ((sender[0] + further) % len(TIERS), *sender[1:])
         self.request(sender[0], "transfer", (sender, receiver, self.kobo(amount, sender)), ending)
 
-    @rule(who=WHO, amount=AMOUNTS, fee=st.integers(0, 500), ending=ENDINGS)
-    def hold(self, who: int, amount: int | str, fee: int, ending: Ending) -> None:
+    @rule(which=WHICH, to_naira=st.booleans(), amount=AMOUNTS, ending=ENDINGS)
+    def convert(self, which: int, to_naira: bool, amount: int | str, ending: Ending) -> None:
+        who, given, taken = which % len(TIERS), *(("USD", "NGN") if to_naira else ("NGN", "USD"))
+        place = (who, MAIN, given)
+        value = self.kobo(amount, place) if place in self.book.purses else 100
+        self.request(who, "convert", (who, given, taken, value), ending)
+
+    @rule(which=WHICH, items=ITEMS, mode=st.sampled_from(["send_all", "send_each"]), ending=ENDINGS)
+    def send_to_many(self, which: int, items: list[tuple[int, int]], mode: str, ending: Ending) -> None:
+        sender = self.place(which)
+        given = (sender, [(to, self.kobo(part, sender)) for to, part in items])
+        if mode == "send_all":
+            self.request(sender[0], mode, given, ending)
+        else:
+            self.step(mode, *given, ending=ending)
+
+    @rule(who=WHO, amount=AMOUNTS, fee=st.integers(0, 500), brief=st.booleans(), ending=ENDINGS)
+    def hold(self, who: int, amount: int | str, fee: int, brief: bool, ending: Ending) -> None:
         place = (who, MAIN, "NGN")
-        self.step("hold", place, self.kobo(amount, place), fee, ending=ending)
+        self.step("hold", place, self.kobo(amount, place), fee, brief, ending=ending)
+
+    @precondition(lambda self: any(row.brief and row.status == "pending" for row in self.book.movements))
+    @rule()
+    def expire(self) -> None:
+        self.step("expire")
 
     @precondition(lambda self: self.holds())
     @rule(
@@ -90,7 +91,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(who=WHO, amount=PARTS, ending=ENDINGS)
     def pay_a_bill(self, who: int, amount: int, ending: Ending) -> None:
-        self.hold(who, amount, 100, ENDS_WELL)
+        self.hold(who, amount, 100, False, ENDS_WELL)
         self.agrees()
         if self.book.movements[-1].status == "pending":
             self.step("settle", len(self.book.movements) - 1, ending=ending)
@@ -107,10 +108,17 @@ class Machine(RuleBasedStateMachine):
         value = None if amount is None else self.kobo(amount, source)
         self.request(source[0], "redeem", (source[0], source[2], value), ending)
 
-    @precondition(lambda self: self.book.movements)
-    @rule(which=WHICH, ending=ENDINGS)
-    def reverse(self, which: int, ending: Ending) -> None:
-        self.step("reverse", len(self.book.movements) - 1 - which % len(self.book.movements), ending=ending)
+    @rule(which=WHICH, shortfall=st.booleans(), ending=ENDINGS)
+    def reverse(self, which: int, shortfall: bool, ending: Ending) -> None:
+        number = len(self.book.movements) - 1 - which % len(self.book.movements)
+        self.step("reverse", number, shortfall, ending=ending)
+
+    @precondition(lambda self: len(self.paid()) > 0)
+    @rule(which=WHICH, part=st.none() | st.integers(1, 101), shortfall=st.booleans(), ending=ENDINGS)
+    def refund(self, which: int, part: int | None, shortfall: bool, ending: Ending) -> None:
+        number = self.paid()[-1 - which % len(self.paid())]
+        amount = None if part is None else max(1, self.book.movements[number].amount * part // 100)
+        self.step("refund", number, amount, shortfall, ending=ending)
 
     @rule(which=WHICH, status=st.sampled_from(["no_debit", "frozen", "active"]), ending=ENDINGS)
     def stop_a_wallet(self, which: int, status: str, ending: Ending) -> None:
@@ -139,6 +147,14 @@ class Machine(RuleBasedStateMachine):
         self.book.tiers[who] = 1
         self.bank.verify(who, 1)
 
+    @precondition(lambda self: any(key for _, key, *_ in self.requests))
+    @rule(which=WHICH)
+    def dry_run(self, which: int) -> None:
+        """Whatever was asked for once, rehearsed: it tells what would come of it now and leaves nothing."""
+        asked = [(who, name, given) for who, key, name, given in self.requests if key]
+        who, name, given = asked[-1 - which % len(asked)]
+        self.rehearse(who, name, given)
+
     @precondition(lambda self: self.requests)
     @rule(which=WHICH, ending=ENDINGS)
     def ask_again(self, which: int, ending: Ending) -> None:
@@ -148,103 +164,15 @@ class Machine(RuleBasedStateMachine):
         else:
             self.step(name, *given, ending=ending)
 
-    @invariant()
-    def agrees(self) -> None:
-        """Every rule holds, and the tables say what the book says."""
-        self.sound = False
-        assert self.tables.broken() == {}
-        assert self.tables.wallets(self.book.today) == {
-            place: (purse.has, purse.held, purse.status, purse.version, *self.book.spent(place))
-            for place, purse in self.book.purses.items()
-        }
-        movements = self.tables.movements()
-        assert list(movements.values()) == [
-            (row.kind, row.status, row.amount, row.fee, row.hold, row.currency) for row in self.book.movements
-        ]
-        self.bank.ids = list(movements)
-        assert self.tables.accounts() == self.book.accounts
-        answers = IdempotencyRecord.objects.filter(user_id__in=self.tables.scope["people"]).count()
-        assert answers == len(self.book.answers)
-        self.sound = True
-
-    def teardown(self) -> None:
-        """The product's own verifier has the last word."""
-        try:
-            if self.sound:
-                assert verify().findings == ()
-        finally:
-            connection.close()
-
-    def request(self, who: int, name: str, given: tuple[Any, ...], ending: Ending) -> None:
-        """Ask for something under a new key."""
-        key = str(uuid4())
-        self.requests.append((who, key, name, given))
-        self.answer(who, key, name, given, ending)
-
-    def answer(self, who: int, key: str, name: str, given: tuple[Any, ...], ending: Ending) -> None:
-        """Ask under a key: the first answer is the answer for good."""
-        if key in self.book.answers:
-            expected, after = self.book.answers[key], self.book
-        else:
-            expected, after = self.predicted(name, given)
-        heard = carried_out(ending, lambda: self.asked(who, key, name, given))
-        if isinstance(heard, Silence):
-            assert not heard.committed, "the key tells what became of a lost COMMIT"
-            self.tally[name, ending.how] += 1
-            return
-        code, is_kept = heard
-        assert (name, given, code) == (name, given, expected)
-        self.tally["ask_again" if key in self.book.answers else name, code] += 1
-        self.book = after
-        if is_kept:
-            self.book.answers[key] = code
-
-    def asked(self, who: int, key: str, name: str, given: tuple[Any, ...]) -> tuple[str, bool]:
-        """Ask the bank under a key; return what came of it, and whether the key keeps that."""
-        try:
-            answer, made = self.bank.keyed(who, key, lambda: getattr(self.bank, name)(*given))
-        except DomainError as refusal:
-            return refusal.code, False
-        if answer.status != 201:
-            return str(answer.body["code"]), True
-        assert not (made and key in self.book.answers), "a replay does nothing"
-        assert self.made.setdefault(key, answer.body["ids"]) == answer.body["ids"]
-        return DONE, True
-
-    def step(self, name: str, *given: Any, ending: Ending = ENDS_WELL) -> None:
-        """Do it with the bank and with the pencil; the same must come of it."""
-        expected, after = self.predicted(name, given)
-        heard = carried_out(ending, lambda: self.done(name, given))
-        if isinstance(heard, Silence):
-            self.tally[name, ending.how] += 1
-            self.book = after if heard.committed else self.book
-            return
-        assert (name, given, heard) == (name, given, expected)
-        self.tally[name, heard] += 1
-        self.book = after
-
-    def done(self, name: str, given: tuple[Any, ...]) -> str:
-        """Do it with the bank and return what came of it."""
-        try:
-            getattr(self.bank, name)(*given)
-        except (DomainError, Refused) as refusal:
-            return refusal.code
-        return DONE
-
-    def predicted(self, name: str, given: tuple[Any, ...]) -> tuple[str, Book]:
-        """Return what the book expects, and the book after that."""
-        after = deepcopy(self.book)
-        after.today = clock.business_day(clock.now())
-        try:
-            getattr(after, name)(*given)
-        except Refused as refusal:
-            return refusal.code, self.book
-        return DONE, after
-
     def place(self, which: int, *, every: bool = False) -> Place:
         """Return one of the wallets: a main one, unless every kind will do."""
         places = sorted(place for place in self.book.purses if every or place[1] == MAIN)
         return places[which % len(places)]
+
+    def paid(self) -> list[int]:
+        """Return the numbers of the movements that were payments to somebody."""
+        kinds = {"transfer", "bill_payment", "refund"}
+        return [number for number, row in enumerate(self.book.movements) if row.kind in kinds]
 
     def rewarded(self) -> list[Place]:
         """Return the wallets that cashback has opened."""

@@ -9,9 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.databases import Databases
 from tests.transactions.model.bank import fresh
-from tests.transactions.model.book import DONE
 from tests.transactions.model.endings import CUT, DIES, UNHEARD
 from tests.transactions.model.machine import Machine
+from tests.transactions.model.pages import DONE
 
 pytestmark = pytest.mark.concurrency
 # A run is shortened by Hypothesis when it fails, which takes minutes with a real database: `phases` says whether.
@@ -33,6 +33,12 @@ MUST_HAPPEN = {
     "settle": {DONE, "transaction_not_pending", DIES, CUT, UNHEARD},
     "void": {DONE, "transaction_not_pending", DIES, CUT, UNHEARD},
     "reverse": {DONE, "already_reversed", "not_reversible", "insufficient_funds", DIES, CUT, UNHEARD},
+    "refund": {DONE, "not_refundable", "refund_exceeds_amount", "insufficient_funds", DIES, CUT, UNHEARD},
+    "convert": {DONE, "not_found", "kyc_required", "insufficient_funds", "wallet_frozen", DIES, CUT},
+    "send_all": {DONE, "bulk_transfer_failed", "kyc_required", "wallet_frozen", DIES, CUT},
+    "send_each": {DONE, DIES, CUT, UNHEARD},
+    "expire": {DONE},
+    "dry_run": {DONE, "insufficient_funds"},
     "redeem": {DONE, "insufficient_funds", "wallet_frozen", DIES, CUT},
     "release": {DONE, "still_parked", DIES, CUT, UNHEARD},
     "set_status": {DONE, "wallet_state_conflict", DIES, CUT, UNHEARD},

@@ -8,9 +8,10 @@ from hypothesis import settings
 from hypothesis.stateful import rule
 
 from tests.databases import Databases
-from tests.transactions.model.book import MAIN, Book
+from tests.transactions.model.book import Book
 from tests.transactions.model.endings import Ending
 from tests.transactions.model.machine import Machine
+from tests.transactions.model.pages import MAIN
 from tests.transactions.model.test_machine import SHORT, examples_of
 
 pytestmark = pytest.mark.concurrency
@@ -135,6 +136,6 @@ def lived_a_little() -> Machine:
     machine.agrees()
     machine.transfer(which=0, further=1, amount=10, ending=Ending())
     machine.agrees()
-    machine.hold(who=0, amount=10, fee=0, ending=Ending())
+    machine.hold(who=0, amount=10, fee=0, brief=False, ending=Ending())
     machine.agrees()
     return machine
