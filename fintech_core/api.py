@@ -124,7 +124,7 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         user_id = UUID(str(self.request.user.pk))
         if self._is_dry_run(self.request):
             answer, facts = rehearsal.rehearse(work, user_id=user_id)
-            return Answer(200, {**answer.body, **facts})
+            return answer if answer.status >= 400 else Answer(200, {**answer.body, **facts})
         scope = idempotency.Scope.of(
             user_id=user_id,
             operation=operation,
