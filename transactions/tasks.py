@@ -7,7 +7,7 @@ from celery import shared_task
 from fintech_core import clock
 from fintech_core.jobs import run_record
 from transactions.sealing import chain
-from transactions.services import bulk, expiry, releasing, snapshots
+from transactions.services import bulk, conversions, expiry, releasing, snapshots
 
 
 @shared_task(name="transactions.release_parked_credits")
@@ -56,3 +56,10 @@ def sweep_bulk_transfers() -> None:
     """Ring for every bulk of transfers that nobody works on."""
     with run_record("transactions.sweep_bulk_transfers") as detail:
         detail["rung"] = bulk.sweep(now=clock.now())
+
+
+@shared_task(name="transactions.forget_quotes")
+def forget_quotes() -> None:
+    """Delete quotes of conversions that nobody took."""
+    with run_record("transactions.forget_quotes") as detail:
+        detail["forgotten"] = conversions.forget_quotes(now=clock.now())

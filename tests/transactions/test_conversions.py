@@ -27,6 +27,7 @@ from transactions.enums import Direction
 from transactions.errors import InsufficientFunds, QuoteExpired, RecipientCannotReceive, WalletFrozen
 from transactions.models import ConversionQuote, FeeRule, LedgerEntry, Transaction
 from transactions.services import TransactionService, conversions
+from transactions.tasks import forget_quotes
 from transactions.verification import verify
 from users.models import User
 from users.services import pins
@@ -303,6 +304,19 @@ class TestRoutes:
         open_wallet(user=unverified, currency="USD")
         answer = self.quote(api(unverified), "1000.00")
         assert (answer.status_code, answer.json()["code"]) == (403, "kyc_required")
+
+
+class TestForgetting:
+    def test_quotes_that_nobody_took_go_after_a_month(self, ada: User) -> None:
+        taken, stale, fresh = (quoted(ada, "1000.00") for _ in range(3))
+        converted(ada, taken)
+        old = clock.now() - timedelta(days=31)
+        ConversionQuote.objects.exclude(pk=fresh.pk).update(
+            created_at=old - timedelta(minutes=1), expires_at=old
+        )
+        forget_quotes()
+        assert set(ConversionQuote.objects.values_list("pk", flat=True)) == {taken.pk, fresh.pk}
+        assert not ConversionQuote.objects.filter(pk=stale.pk).exists()
 
 
 @pytest.mark.concurrency

@@ -36,6 +36,9 @@ from wallet.models import Wallet
 from wallet.selectors import get_main_wallet
 
 HOLDS_FOR: Final = timedelta(seconds=60)
+KEPT_FOR: Final = timedelta(days=30)
+FORGET_BATCH: Final = 1_000
+FORGET_BATCHES: Final = 1_000
 
 
 def quote_conversion(
@@ -96,6 +99,18 @@ def convert(*, user: User, quote_id: UUID, now: datetime) -> Transaction:
         },
     )
     return done
+
+
+def forget_quotes(*, now: datetime) -> int:
+    """Delete quotes that nobody took and that expired long ago; return how many. In batches, each short."""
+    stale = ConversionQuote.objects.filter(transaction=None, expires_at__lt=now - KEPT_FOR)
+    forgotten = 0
+    for _ in range(FORGET_BATCHES):
+        count, _ = ConversionQuote.objects.filter(pk__in=stale.values("pk")[:FORGET_BATCH]).delete()
+        forgotten += count
+        if count < FORGET_BATCH:
+            break
+    return forgotten
 
 
 def _own_wallets(user: User, from_currency: str, to_currency: str) -> tuple[Wallet, Wallet]:
