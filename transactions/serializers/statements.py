@@ -88,7 +88,7 @@ class StatementResponse(serializers.Serializer[Any]):
     def to_representation(self, instance: Statement) -> dict[str, Any]:
         """Write a statement as the wallet's owner sees it."""
         currency = instance.wallet.currency
-        context = {"viewer_id": instance.wallet.owner_id}
+        line = WalletLineResponse(context={"viewer_id": instance.wallet.owner_id})
         return {
             "wallet_id": str(instance.wallet.pk),
             "currency": currency,
@@ -101,7 +101,7 @@ class StatementResponse(serializers.Serializer[Any]):
             "money_out": amount_text(instance.money_out, currency),
             "closing_balance": amount_text(instance.closing, currency),
             "count": instance.count,
-            "lines": [WalletLineResponse(line, context=context).data for line in instance.lines()],
+            "lines": [line.to_representation(entry) for entry in instance.lines()],
         }
 
 

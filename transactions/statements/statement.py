@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import structlog
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Prefetch, Q, QuerySet, Sum
 
 from fintech_core import clock
 from transactions.enums import Direction
@@ -20,6 +20,7 @@ from transactions.errors import BooksDoNotAddUp, StatementTooLong
 from transactions.models import LedgerEntry
 from transactions.statements import past
 from transactions.statements.past import ZERO
+from users.models import User
 from wallet.models import Wallet
 
 BATCH = 1_000
@@ -103,12 +104,14 @@ def draw_up(*, wallet: Wallet, first: date, last: date, max_lines: int) -> State
 
 
 def _entries(wallet: Wallet, start: int, stop: int) -> "QuerySet[LedgerEntry]":
+    """Read lines with what they tell of; a person whom many lines name is read once."""
     rows = LedgerEntry.objects.filter(wallet=wallet, wallet_version__gt=start, wallet_version__lte=stop)
-    return rows.select_related("transaction__from_user", "transaction__to_user").only(
+    names = User.objects.only("first_name", "last_name")
+    return rows.select_related("transaction").only(
         "direction", "amount", "currency", "wallet_balance_after", "created_at", "effective_at",
         *(f"transaction__{name}" for name in ("reference", "type", "description", "from_user", "to_user")),
-        *(f"transaction__{side}__{name}" for side in ("from_user", "to_user")
-          for name in ("first_name", "last_name")),
+    ).prefetch_related(
+        Prefetch("transaction__from_user", names), Prefetch("transaction__to_user", names),
     )  # fmt: skip
 
 
