@@ -5,24 +5,28 @@ from collections.abc import Callable, Iterator
 from itertools import combinations_with_replacement, islice
 from math import comb
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 
 from fintech_core.exceptions import DomainError
 from tests.concurrency.interleaving import Conductor, Game, games
-from tests.concurrency.racing import DONE, hold
+from tests.concurrency.racing import DONE, credit
 from tests.concurrency.scenes import CARELESS, OPERATIONS, Scene
 from tests.databases import Databases
+from tests.factories import UserFactory
 from tests.transactions.model import stops
 from tests.transactions.model.invariants import Tables
+from tests.transactions.money import main_wallet
 
 PAIRS = list(combinations_with_replacement(OPERATIONS, 2))
 SAMPLE = [
     ("Ada sends 100", "Chidi sends 110"),
     ("Ada sends 100", "a hold of 90"),
     ("a payment of 50", "a payment of 50"),
-    ("a capture", "a void"),
+    ("a capture", "an expiry"),
+    ("a reversal", "a refund of 20"),
     ("Ada sends 100", "a freeze"),
 ]
 MOST_GAMES, FEW_PREEMPTIONS = 300, 3
@@ -113,8 +117,8 @@ class TestGames:
         """Two operations of three stops overlap in twenty ways when neither waits for the other."""
 
         def apart() -> list[Callable[[], object]]:
-            scenes = Scene(), Scene()
-            return [lambda: hold(scenes[0].adas, "1.00"), lambda: hold(scenes[1].adas, "1.00")]
+            wallets = [main_wallet(person) for person in (UserFactory(), UserFactory())]
+            return [lambda: credit(wallets[0], "1.00", uuid4()), lambda: credit(wallets[1], "1.00", uuid4())]
 
         moves = [tuple(game.moves) for game in games(stage, apart)]
         assert len(moves[0]) == 6
