@@ -7,7 +7,7 @@ names its token differently, and a wrong customer number comes under code 000.
 import re
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from billers.providers.base import Customer
@@ -49,10 +49,7 @@ def read_naira(value: object) -> Decimal | None:
         return None
     if isinstance(value, str) and _NAIRA.fullmatch(value) is None:
         return None
-    try:
-        amount = Decimal(value)
-    except InvalidOperation:
-        return None
+    amount = Decimal(value)
     return amount.quantize(KOBO) if amount.is_finite() and 0 <= amount < MAX_NAIRA else None
 
 

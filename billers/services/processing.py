@@ -28,7 +28,8 @@ from billers.providers.base import PurchaseRequest
 from billers.services import reviews, settlement
 from billers.services.readings import NEW_REFERENCE, Reading
 from fintech_core import attempts, audit, clock, crashpoints, jobs
-from fintech_core.outcomes import ProviderError
+from fintech_core.exceptions import NotFound
+from fintech_core.outcomes import Outcome, ProviderError
 from users.models import User
 from wallet.services import ensure_cashback_wallet
 
@@ -130,7 +131,11 @@ def _ready_to_send(payment: BillPayment, attempt: BillAttempt) -> BillAttempt:
 
 def _send(claim: Claim) -> Reading:
     payment = claim.payment
-    route = selectors.route_at(payment.product, vendor=claim.attempt.vendor)
+    try:
+        route = selectors.route_at(payment.product, vendor=claim.attempt.vendor)
+    except NotFound:
+        log.error("bill_without_route", payment_id=str(payment.pk), vendor=claim.attempt.vendor)
+        return Reading(Outcome.NOT_SENT, "no_route")
     request = PurchaseRequest(
         reference=claim.attempt.vendor_reference,
         service_id=route.service_id,

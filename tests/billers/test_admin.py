@@ -239,6 +239,13 @@ class TestCatalogue:
         )
         assert payment.product_id == product.pk
 
+    def test_the_lists_show_prices_as_people_read_them(self) -> None:
+        shown = rights(Product, "view").get(address(Product, "changelist"), {"q": "MTN"}).content.decode()
+        assert "NGN 50.00 to NGN 200,000.00" in shown
+        assert "NGN 1,000.00" in shown
+        routes = rights(ProductRoute, "view").get(address(ProductRoute, "changelist"), {"q": "etisalat"})
+        assert "9mobile airtime" in routes.content.decode()
+
     def test_a_biller_is_taken_off_sale(self) -> None:
         biller = Biller.objects.get(code="gotv")
         sent = {"name": biller.name, "category": "tv", "reason": REASON,

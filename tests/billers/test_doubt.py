@@ -142,6 +142,7 @@ class TestProof:
         [
             ({"order": {"amount": "9999"}}, "amount_differs"),
             ({"order": {"amount": None}}, "amount_differs"),
+            ({"order": {"unique_element": "1111111111112"}}, "customer_differs"),
             ({"token": "N/A", "purchased_code": ""}, "token_missing"),
             ({"requestId": "202611210000another"}, "wrong_reference"),
             ({"requestId": ...}, "wrong_reference"),

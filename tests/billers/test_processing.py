@@ -11,7 +11,7 @@ from django.utils import timezone
 from billers import services, tasks
 from billers.enums import AttemptState, BillStatus
 from billers.errors import ReviewNotOpen
-from billers.models import BillPayment
+from billers.models import BillPayment, ProductRoute
 from billers.services import processing, reviews, settlement
 from billers.services.readings import Reading
 from fintech_core.audit import NotInTransaction
@@ -91,6 +91,15 @@ class TestClaims:
         asked = bench.operations(vendor)
         bench.work(payment)
         assert bench.operations(vendor) == asked
+
+    def test_a_product_that_the_vendor_sells_no_more_gives_the_money_back_at_once(
+        self, vendor: Merchant
+    ) -> None:
+        payment = bench.new_payment()
+        ProductRoute.objects.filter(product=payment.product).delete()
+        bench.work(payment)
+        assert (payment.status, payment.failure_code) == (BillStatus.FAILED, "no_route")
+        assert (bench.operations(vendor), bench.wallet_of(payment.user)[1]) == ([], Decimal(0))
 
     def test_a_payment_that_is_not_there_is_nobodys_work(self, vendor: Merchant) -> None:
         tasks.send(str(uuid7()))
