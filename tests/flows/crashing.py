@@ -6,9 +6,10 @@ from contextlib import contextmanager, suppress
 
 import httpx2
 
+from fintech_core import clock
 from tests.clients import eventually
 from tests.parts import Part
-from tests.stack import Stack
+from tests.stack import SWEEPS, Stack
 
 SWEEP_EVERY_S = 0.5
 PATIENCE_S = 45.0
@@ -37,6 +38,15 @@ def paused(stack: Stack, point: str) -> Iterator[Callable[[], None]]:
         yield lambda: eventually(reached.exists, f"somebody at {point}")
     finally:
         pause.unlink()
+
+
+def sweep_once(stack: Stack) -> None:
+    """Ring for every sweep and wait until each has run."""
+    sweeps = [name for name in SWEEPS if ".sweep_" in name]
+    rung_at = clock.now()
+    stack.sweep()
+    finished = "SELECT 1 FROM fintech_core_jobrun WHERE name = ANY(%s) AND finished_at > %s"
+    eventually(lambda: len(stack.sql(finished, sweeps, rung_at)) == len(sweeps), "every sweep has run")
 
 
 def swept(stack: Stack, is_so: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:

@@ -12,6 +12,7 @@ from fintech_core.supervisor import programs
 from tests.flows.abuse.cast import CANARY_PIN, Cast
 from tests.flows.abuse.fingerprint import Fingerprint
 from tests.flows.abuse.wire import Answer, Wire, check_problem
+from tests.flows.crashing import sweep_once
 from tests.parts import Part
 from tests.stack import WEB_THREADS, Stack, free_ports
 
@@ -63,11 +64,17 @@ def strict_wire(stack: Stack) -> Iterator[Wire]:
     part.stop()
 
 
-@pytest.fixture(scope="module")
-def cast(company: Cast, watch: Fingerprint) -> Cast:
-    """The cast with fresh tokens, when nothing moves any more."""
+@pytest.fixture(scope="module", autouse=True)
+def calm(stack: Stack, company: Cast, watch: Fingerprint) -> None:
+    """Let what other tests left behind come to its end before a module, also what nobody has been rung for."""
     company.refresh()
+    sweep_once(stack)
     watch.settle()
+
+
+@pytest.fixture(scope="module")
+def cast(company: Cast, calm: None) -> Cast:
+    """The cast with fresh tokens, when nothing moves any more."""
     return company
 
 
