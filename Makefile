@@ -11,13 +11,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 VENV := .venv
+ROUNDS ?= 5
+SECONDS ?= 8
 PY := $(VENV)/bin/python
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 # Checks that only read the code get addresses where nobody listens, so that no server is started for them.
 NO_SERVERS := DATABASE_URL=postgresql://nobody:x@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
-SOURCES := fintech_core users wallet transactions payments billers cashback notifications backoffice sandbox
+SOURCES := fintech_core users wallet transactions payments billers cashback notifications backoffice sandbox bench
 
-.PHONY: help setup run demo test test-browser test-long check migrate seed shell psql superuser worker beat \
+.PHONY: help setup run demo test test-browser test-long bench check migrate seed shell psql superuser worker beat \
 	openapi lock security build up down logs
 
 help: ## list the targets
@@ -47,6 +49,11 @@ $(VENV)/.runtime: requirements.txt | $(VENV)/.python
 $(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
 	@echo "installing requirements-dev.txt …"
 	@$(PY) -m pip install -qq --requirement requirements-dev.txt
+	@touch $@
+
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.runtime
+	@echo "installing requirements-bench.txt …"
+	@$(PY) -m pip install -qq --requirement requirements-bench.txt
 	@touch $@
 
 # Using it
@@ -99,6 +106,9 @@ test-browser: $(VENV)/.development ## clicks through the pages with Chromium, or
 
 test-long: $(VENV)/.development ## full counts, for the end of a piece of work
 	@$(PY) run_tests.py --long
+
+bench: $(VENV)/.bench ## measure the ledger beside other ways (ROUNDS, SECONDS, BENCH_GROWTH=off); writes docs/performance.md
+	@$(PY) -m bench --rounds $(ROUNDS) --seconds $(SECONDS)
 
 check: $(VENV)/.development ## style, types, imports, migrations, OpenAPI, architecture
 	$(PY) -m ruff check .

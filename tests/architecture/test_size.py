@@ -14,7 +14,7 @@ FILE_MEDIAN = 90
 FUNCTION_LINES = 69
 FUNCTION_P95 = 40
 NO_NAMES = {"utils", "helpers", "common", "misc"}
-OURS = (*APPS, "sandbox")
+OURS = (*APPS, "sandbox", "bench")
 
 
 def functions(source: Source) -> Iterator[tuple[str, int]]:

@@ -1,0 +1,122 @@
+"""What is compared with what: the contenders of a round, and the figures made of their medians."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.ground import HORDAK_SETTINGS, Ground
+from bench.pools import Contender, PgBench, Pool
+
+CLIENTS = 4
+OTHER_CLIENT_COUNTS = (1, 2, 8, 16)
+Medians = Mapping[str, float]
+TEN_MILLION = 10_000_000
+# What is done on a small and on a large ledger: name, contender, processes.
+GROWING = (
+    ("transfers", "transfers:spread", CLIENTS),
+    ("balance at", "reading:balances_at", 1),
+    ("first page", "reading:first_pages", 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A line of the table: a key of ``results.json``, what it says, and what it should be."""
+
+    key: str
+    what: str
+    goal: float
+    at_most: bool = False
+
+    def is_met(self, value: float) -> bool:
+        """Say whether a value reaches the goal."""
+        return value <= self.goal if self.at_most else value >= self.goal
+
+
+FIGURES = (
+    Figure("transfer_vs_sql", "a transfer by the service ÷ by hand-written SQL, 4 connections each", 0.5),
+    Figure("transfer_vs_hordak", "÷ django-hordak 2.x, 4 processes each", 1.3),
+    Figure("transfer_vs_naive", "÷ saving each model, 4 processes each", 3.0),
+    Figure("hot_vs_uniform", "all fees into one account ÷ an account for each of the 4 processes", 0.9),
+    Figure("one_receiver_vs_uniform", "everybody pays one wallet ÷ spread over 10,000, 4 processes", 0.5),
+    Figure(
+        "bulk_vs_single",
+        "post_many(1000) ÷ one by one, 1 process; the worse of a fresh and a used session",
+        8.0,
+    ),
+    Figure("http_transfer_vs_noop", "POST of a transfer ÷ GET of nothing, 16 connections", 0.35),
+    Figure("growth_10m", "10,000,000 entries ÷ 10,000: the worst of transfers, balance-at, first page", 0.9),
+    Figure("verify_vs_copy", "verify_entries_per_s: a full verification ÷ a raw COPY of the entries", 0.2),
+    Figure("queries_transfer", "statements between BEGIN and COMMIT of a transfer", 4, at_most=True),
+)
+
+
+def ledger_contenders(main: Ground, hordak: Ground) -> list[Contender]:
+    """Return everything that races on the ledger, without the web."""
+    scripts = [
+        PgBench(f"sql x{count}", main, "sql.pgbench", count) for count in (CLIENTS, *OTHER_CLIENT_COUNTS)
+    ]
+    return [
+        *scripts,
+        PgBench("fn", main, "fn.pgbench", CLIENTS),
+        PgBench("bare", main, "bare.pgbench", CLIENTS),
+        Pool("naive", main, "naive:spread"),
+        Pool("hordak", hordak, "hordak:spread", settings=HORDAK_SETTINGS),
+        Pool("transfer", main, "transfers:spread"),
+        Pool("one fee account", main, "transfers:one_fee_account"),
+        Pool("own fee accounts", main, "transfers:own_fee_account"),
+        Pool("one receiver", main, "transfers:to_one_merchant"),
+        Pool("single", main, "transfers:spread", processes=1),
+        Pool("single after batches", main, "transfers:after_a_batch", processes=1),
+        Pool("batches", main, "transfers:in_batches", processes=1),
+        Pool("batches, new sessions", main, "transfers:in_batches_of_new_sessions", processes=1),
+    ]
+
+
+def web_contenders(main: Ground) -> list[Contender]:
+    """Return what races on the web server."""
+    return [
+        Pool("http transfer", main, "web:transfers", processes=1),
+        Pool("http noop", main, "web:nothings", processes=1),
+    ]
+
+
+def growth_contenders(small: Ground, large: Ground) -> list[Contender]:
+    """Return what races on a small ledger and on a large one."""
+    return [
+        Pool(f"{name}, {size}", where, contender, processes)
+        for name, contender, processes in GROWING
+        for size, where in (("small", small), ("large", large))
+    ]
+
+
+def figures_of_the_ledger(medians: Medians) -> dict[str, float]:
+    """Divide the medians of the ledger's contenders."""
+    transfer, best_sql = (
+        medians["transfer"],
+        max(rate for name, rate in medians.items() if name.startswith("sql x")),
+    )
+    fresh = medians["batches, new sessions"] / medians["single"]
+    used = medians["batches"] / medians["single after batches"]
+    return {
+        "transfer_vs_sql": transfer / medians[f"sql x{CLIENTS}"],
+        "transfer_vs_sql_at_its_best": transfer / best_sql,
+        "transfer_vs_fn": transfer / medians["fn"],
+        "transfer_vs_bare": transfer / medians["bare"],
+        "transfer_vs_hordak": transfer / medians["hordak"],
+        "transfer_vs_naive": transfer / medians["naive"],
+        "hot_vs_uniform": medians["one fee account"] / medians["own fee accounts"],
+        "one_receiver_vs_uniform": medians["one receiver"] / transfer,
+        "bulk_vs_single": min(fresh, used),
+        "bulk_vs_single_fresh_session": fresh,
+        "bulk_vs_single_used_session": used,
+    }
+
+
+def figures_of_growth(medians: Medians, entries: int) -> dict[str, float]:
+    """Divide the large ledger's medians by the small one's; the key says how large it was."""
+    key = "growth_10m" if entries == TEN_MILLION else f"growth_{entries}"
+    parts = {
+        f"{key}_{name.replace(' ', '_')}": medians[f"{name}, large"] / medians[f"{name}, small"]
+        for name, _, _ in GROWING
+    }
+    return {key: min(parts.values()), **parts}
