@@ -18,6 +18,7 @@ from fintech_core.money import format_amount
 from transactions.models import LedgerSeal
 from transactions.sealing.publishing import Head
 from transactions.verification import (
+    bulk,
     chart_rules,
     documents,
     entries,
@@ -35,7 +36,8 @@ from transactions.verification.parts import parts
 from transactions.verification.report import CurrencyTotals, Finding, Report, Totals
 
 CHECKS: tuple[Check, ...] = (
-    *entries.CHECKS, *movements.CHECKS, *wallets.CHECKS, *parked.CHECKS, *snapshots.CHECKS,
+    *entries.CHECKS, *movements.CHECKS, *wallets.CHECKS, *parked.CHECKS, *bulk.CHECKS,
+    *snapshots.CHECKS,
     *documents.CHECKS, *chart_rules.CHECKS, *structure.CHECKS,
 )  # fmt: skip
 SORT_MEMORY = "64MB"
