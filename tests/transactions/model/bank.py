@@ -20,9 +20,10 @@ from tests.transactions.model.book import Book
 from tests.transactions.model.pages import MAIN, Limit, Offer, Place, Price, Purse, Refused
 from transactions import fees, limits, switches
 from transactions.drafts import Post, Source, Void, funding_draft
-from transactions.enums import BulkStatus, TransactionStatus
+from transactions.enums import BulkStatus, Direction, TransactionStatus
 from transactions.models import BulkTransfer, ExchangeRate, FeeRule, LimitRule, ParkedCredit, Transaction
 from transactions.services import TransactionService, bulk
+from transactions.services.adjustments import book_adjustment, request_adjustment
 from transactions.services.bulk_items import BulkItem
 from transactions.services.conversions import convert, quote_conversion
 from transactions.services.expiry import expire_holds
@@ -38,7 +39,12 @@ DOLLAR, SPREAD = Decimal(1_600), 150
 RATES = {("USD", "NGN"): (1_576, 1), ("NGN", "USD"): (61_562, 10**8)}
 TIERS = (1, 2, 0)
 CURRENCIES = ("NGN", "USD")
-PRICES = {(1, "NGN"): Price(1_000, 150, 2_500, 200_000), (2, "NGN"): Price(0, 25), (1, "USD"): Price(5)}
+PRICES = {
+    ("transfer", 1, "NGN"): Price(1_000, 150, 2_500, 200_000),
+    ("transfer", 2, "NGN"): Price(0, 25),
+    ("transfer", 1, "USD"): Price(5),
+    ("conversion", 1, "NGN"): Price(0, 50, 1_000),
+}
 SAMPLE_OFFER, OWN_OFFER = Offer(100, 50_000, 10**9), Offer(250, 30_000, 45_000)
 
 
@@ -49,10 +55,11 @@ def kobo(amount: Decimal | None) -> int | None:
 
 @dataclass
 class Bank:
-    """Three customers and one of staff, with offices of their own: what others have is none of their business."""
+    """Three customers and two of staff, with offices of their own: what others have is none of their business."""
 
     people: list[User]
     staff: User
+    second: User
     campaign: Campaign
     ids: list[UUID] = field(default_factory=list)
 
@@ -66,7 +73,7 @@ class Bank:
             cap=OWN_OFFER.cap * KOBO, budget=OWN_OFFER.left * KOBO, biller=code,
             starts_at=clock.now() - timedelta(days=1),
         )  # fmt: skip
-        return cls(people, StaffFactory(), campaign)
+        return cls(people, StaffFactory(), StaffFactory(), campaign)
 
     def book(self) -> Book:
         """Return the book on its first page."""
@@ -185,6 +192,18 @@ class Bank:
         bulk.work_off(bulk_id=begun.pk, within_s=10, wait_for_others=True)
         return []
 
+    @transaction.atomic
+    def adjust(self, place: Place, amount: int) -> list[UUID]:
+        """One of staff asks for it, another books it."""
+        direction = Direction.CREDIT if amount > 0 else Direction.DEBIT
+        asked = request_adjustment(
+            wallet=self.wallet(place), direction=direction, amount=abs(amount) * KOBO, reason="x", effective_at=None,
+            maker=self.second, now=clock.now(),
+        )  # fmt: skip
+        booked = book_adjustment(adjustment_id=asked.pk, checker=self.staff, reason="x", now=clock.now())
+        assert booked.transaction_id is not None
+        return [booked.transaction_id]
+
     def finish(self) -> None:
         """Finish the bulks that somebody has left."""
         for left in BulkTransfer.objects.filter(sender__in=self.people, status=BulkStatus.PROCESSING):
@@ -248,9 +267,9 @@ def fresh(databases: Databases) -> None:
     databases.create(name)
     databases.use(name)
     long_ago = clock.now() - timedelta(days=1)
-    for (tier, currency), price in PRICES.items():
+    for (kind, tier, currency), price in PRICES.items():
         FeeRule.objects.create(
-            type="transfer", tier=tier, currency=currency, flat=price.flat * KOBO, basis_points=price.points,
+            type=kind, tier=tier, currency=currency, flat=price.flat * KOBO, basis_points=price.points,
             minimum=price.least * KOBO, cap=None if price.most is None else price.most * KOBO,
             saved_at=long_ago - timedelta(hours=1), effective_from=long_ago,
         )  # fmt: skip

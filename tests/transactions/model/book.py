@@ -41,7 +41,7 @@ class Book:
 
     tiers: list[int]
     limits: dict[tuple[int, str], Limit]
-    prices: dict[tuple[int, str], Price]
+    prices: dict[tuple[str, int, str], Price]
     offers: list[Offer]
     rates: dict[tuple[str, str], tuple[int, int]]
     today: date
@@ -69,7 +69,7 @@ class Book:
         if receiver not in self.purses:
             raise Refused("recipient_cannot_receive")
         currency = sender[2]
-        fee = self.prices.get((self.tiers[sender[0]], currency), Price()).of(amount)
+        fee = self.fee("transfer", sender, amount)
         lines: Lines = [(sender, -(amount + fee)), (receiver, amount)]
         if fee:
             lines.append((("fees:transfer", currency), fee))
@@ -200,13 +200,23 @@ class Book:
         made = amount * numerator // denominator
         if not made:
             raise Refused("not_convertible")
-        lines: Lines = [
-            (source, -amount),
-            ((POSITION, given), amount),
-            ((POSITION, taken), -made),
-            (target, made),
-        ]
-        self._post(Movement("conversion", amount, 0, given, source, target), lines)
+        fee = self.fee("conversion", source, amount)
+        lines: Lines = [(source, -(amount + fee)), ((POSITION, given), amount)]
+        lines += [((POSITION, taken), -made), (target, made)]
+        if fee:
+            lines.append((("fees:conversion", given), fee))
+        self._post(Movement("conversion", amount, fee, given, source, target), lines)
+
+    def adjust(self, place: Place, amount: int) -> None:
+        """Staff correct a wallet, by a plus or a minus, past limits, caps and stops, never past what is free."""
+        ends = (None, place) if amount > 0 else (place, None)
+        movement = Movement("adjustment", abs(amount), 0, place[2], *ends)
+        lines: Lines = [(("adjustments", place[2]), -amount), (place, amount)]
+        self._post(movement, lines if amount > 0 else lines[::-1], promised=True, caps=False)
+
+    def fee(self, kind: str, payer: Place, amount: int) -> int:
+        """Return what a movement costs its payer."""
+        return self.prices.get((kind, self.tiers[payer[0]], payer[2]), Price()).of(amount)
 
     def send_all(self, sender: Place, items: list[tuple[int, int]]) -> None:
         """Many transfers or none."""

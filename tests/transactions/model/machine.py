@@ -120,6 +120,17 @@ class Machine(Stage):
         amount = None if part is None else max(1, self.book.movements[number].amount * part // 100)
         self.step("refund", number, amount, shortfall, ending=ending)
 
+    @rule(
+        which=WHICH,
+        amount=PARTS | st.sampled_from([EVERYTHING, TOO_MUCH]),
+        into=st.booleans(),
+        ending=ENDINGS,
+    )
+    def adjust(self, which: int, amount: int | str, into: bool, ending: Ending) -> None:
+        place = self.place(which, every=True)
+        value = self.kobo(amount, place)
+        self.step("adjust", place, value if into else -value, ending=ending)
+
     @rule(which=WHICH, status=st.sampled_from(["no_debit", "frozen", "active"]), ending=ENDINGS)
     def stop_a_wallet(self, which: int, status: str, ending: Ending) -> None:
         self.step("set_status", self.place(which, every=True), status, ending=ending)

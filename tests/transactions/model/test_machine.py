@@ -38,6 +38,7 @@ MUST_HAPPEN = {
     "send_all": {DONE, "bulk_transfer_failed", "kyc_required", "wallet_frozen", DIES, CUT},
     "send_each": {DONE, DIES, CUT, UNHEARD},
     "expire": {DONE},
+    "adjust": {DONE, "insufficient_funds", "recipient_cannot_receive", DIES, CUT, UNHEARD},
     "dry_run": {DONE, "insufficient_funds"},
     "redeem": {DONE, "insufficient_funds", "wallet_frozen", DIES, CUT},
     "release": {DONE, "still_parked", DIES, CUT, UNHEARD},
