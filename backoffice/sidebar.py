@@ -63,6 +63,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Item, ...]], ...]] = (
             Item("Corrections", "edit_note", "transactions.Adjustment"),
             Item("Conversion quotes", "currency_exchange", "transactions.ConversionQuote"),
             Item("Closed months", "event_busy", "transactions.ClosedMonth"),
+            Item("Floats", "water_drop", "transactions.FloatMonitor"),
             Item("Verifications", "fact_check", "transactions.VerificationMark"),
             Item("All parked credits", "inventory_2", "transactions.ParkedCredit"),
             Item("Payment intents", "add_card", "payments.PaymentIntent"),

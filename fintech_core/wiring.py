@@ -63,6 +63,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "release parked credits": every(300, "transactions.sweep_parked_credits"),
     "take back rewards": every(300, "cashback.sweep_reversed_payments"),
     "take balance snapshots": every(60, "transactions.take_balance_snapshots"),
+    "check floats": every(60, "transactions.check_floats"),
     "seal the ledger": every(60, "transactions.seal_ledger"),
     "forget quotes of conversions": every(86_400, "transactions.forget_quotes"),
     "clean up idempotency records": every(86_400, "fintech_core.cleanup_idempotency_records"),

@@ -250,6 +250,13 @@ CATALOGUE: dict[str, EventType] = _catalogue(
             channels=IN_APP,
         ),
         EventType(
+            "float.crossed",
+            "A float went below its floor or above its ceiling, or came back: state after before.",
+            Category.SYSTEM,
+            fields=("account", "currency", "balance", "bound", "state", "before"),
+            internal=True,
+        ),
+        EventType(
             "ledger.invariant_broken",
             "A check of the ledger found something wrong; money out is switched off.",
             Category.SYSTEM,

@@ -54,6 +54,14 @@ class TransactionStatus(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+class FloatState(models.TextChoices):
+    """Where a float was last seen; on a bound is within."""
+
+    WITHIN = "within", "Within its bounds"
+    BELOW = "below", "Below its floor"
+    ABOVE = "above", "Above its ceiling"
+
+
 class ParkedCreditStatus(models.TextChoices):
     """Money that belongs to somebody but could not land, and what became of it."""
 

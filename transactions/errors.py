@@ -130,6 +130,12 @@ class FeeRuleRefused(DomainError):
     code, status, title = "fee_rule_refused", 422, "This fee cannot be added"
 
 
+class FloatMonitorRefused(DomainError):
+    """The account is no float, or the bounds clash or are none that its currency can have."""
+
+    code, status, title = "float_monitor_refused", 422, "This float cannot be watched so"
+
+
 class StatementTooLong(DomainError):
     """The period has more lines than one document carries; the facts say how many, and how many it may have."""
 

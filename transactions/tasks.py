@@ -7,7 +7,7 @@ from celery import shared_task
 from fintech_core import clock
 from fintech_core.jobs import run_record
 from transactions.sealing import chain
-from transactions.services import bulk, conversions, expiry, releasing, snapshots
+from transactions.services import bulk, conversions, expiry, floats, releasing, snapshots
 
 
 @shared_task(name="transactions.release_parked_credits")
@@ -36,6 +36,13 @@ def take_balance_snapshots() -> None:
     """Write down what each account has, behind the watermark; a transaction left open fails the run, and says so."""
     with run_record("transactions.take_balance_snapshots") as detail:
         detail["taken"] = snapshots.take_snapshots()
+
+
+@shared_task(name="transactions.check_floats")
+def check_floats() -> None:
+    """Tell each float that has crossed a bound, once."""
+    with run_record("transactions.check_floats") as detail:
+        detail["crossed"] = floats.check_floats(now=clock.now())
 
 
 @shared_task(name="transactions.seal_ledger")

@@ -5,6 +5,7 @@ from transactions.models.bulk import BulkTransfer, BulkTransferItem
 from transactions.models.corrections import Adjustment, ClosedMonth
 from transactions.models.evidence import BalanceSnapshot, LedgerSeal, VerificationMark
 from transactions.models.exchange import ConversionQuote, ExchangeRate
+from transactions.models.monitors import FloatMonitor
 from transactions.models.parking import ParkedCredit
 from transactions.models.rules import FeeRule, LimitRule
 
@@ -17,6 +18,7 @@ __all__ = [
     "ConversionQuote",
     "ExchangeRate",
     "FeeRule",
+    "FloatMonitor",
     "LedgerAccount",
     "LedgerEntry",
     "LedgerSeal",
