@@ -9,7 +9,7 @@ from bench.ground import HORDAK_SETTINGS, Ground
 from bench.pools import Contender, Pool
 from bench.report import Outcome
 from bench.rounds import medians, race
-from bench.web import WebServer
+from bench.web import SERVERS, WebServer
 
 VERIFICATIONS = 3
 
@@ -65,15 +65,16 @@ def _ledger(outcome: Outcome, main_ground: Ground) -> None:
 
 
 def _web(outcome: Outcome, main_ground: Ground) -> None:
-    print("serving …", flush=True)
-    server = WebServer(main_ground)
-    server.start()
-    try:
-        _race(outcome, plan.web_contenders(main_ground))
-        outcome.figures["web_worker_peak_memory_mb"] = server.peak_memory_mb()
-    finally:
-        server.stop()
-    outcome.figures["http_transfer_vs_noop"] = outcome.medians["http transfer"] / outcome.medians["http noop"]
+    for program in SERVERS:
+        print(f"serving by {program} …", flush=True)
+        server = WebServer(main_ground, program)
+        server.start()
+        try:
+            _race(outcome, plan.web_contenders(main_ground, program))
+            outcome.figures[f"{program}_worker_peak_memory_mb"] = server.peak_memory_mb()
+        finally:
+            server.stop()
+    outcome.figures |= plan.figures_of_the_web(outcome.medians)
 
 
 def _counted(outcome: Outcome, main_ground: Ground) -> None:

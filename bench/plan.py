@@ -72,11 +72,11 @@ def ledger_contenders(main: Ground, hordak: Ground) -> list[Contender]:
     ]
 
 
-def web_contenders(main: Ground) -> list[Contender]:
-    """Return what races on the web server."""
+def web_contenders(main: Ground, program: str) -> list[Contender]:
+    """Return what races on a web server."""
     return [
-        Pool("http transfer", main, "web:transfers", processes=1),
-        Pool("http noop", main, "web:nothings", processes=1),
+        Pool(f"http transfer, {program}", main, "web:transfers", processes=1),
+        Pool(f"http noop, {program}", main, "web:nothings", processes=1),
     ]
 
 
@@ -109,6 +109,14 @@ def figures_of_the_ledger(medians: Medians) -> dict[str, float]:
         "bulk_vs_single": min(fresh, used),
         "bulk_vs_single_fresh_session": fresh,
         "bulk_vs_single_used_session": used,
+    }
+
+
+def figures_of_the_web(medians: Medians) -> dict[str, float]:
+    """Divide the medians of the product's own server, and compare it with the other."""
+    return {
+        "http_transfer_vs_noop": medians["http transfer, granian"] / medians["http noop, granian"],
+        "granian_vs_gunicorn": medians["http transfer, granian"] / medians["http transfer, gunicorn"],
     }
 
 
