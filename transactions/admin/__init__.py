@@ -1,5 +1,27 @@
 """The ledger for staff: read-only but for what a dialog asks a reason for."""
 
-from transactions.admin import adjustments, books, bulk, evidence, exchange, fees, floats, limits, months, movements
+from transactions.admin import (
+    adjustments,
+    books,
+    bulk,
+    evidence,
+    exchange,
+    fees,
+    floats,
+    limits,
+    months,
+    movements,
+)
 
-__all__ = ["adjustments", "books", "bulk", "evidence", "exchange", "fees", "floats", "limits", "months", "movements"]
+__all__ = [
+    "adjustments",
+    "books",
+    "bulk",
+    "evidence",
+    "exchange",
+    "fees",
+    "floats",
+    "limits",
+    "months",
+    "movements",
+]
