@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from cashback.enums import REWARD_SOURCES, RewardStatus
 from cashback.models import Campaign, Reward
 from fintech_core import state
-from transactions.errors import InsufficientFunds, NotReversible
+from transactions.errors import AlreadyReversed, InsufficientFunds, NotReversible
 from transactions.models import Transaction
 from transactions.services import TransactionService
 from wallet.enums import WalletKind
@@ -81,6 +81,9 @@ def _take_back_one(reward_id: UUID, now: datetime) -> bool:
                 TransactionService.reverse(posted, actor=None, reason=reason, now=now)
             Campaign.objects.filter(pk=reward.campaign_id).update(spent=F("spent") - reward.amount)
             state.move(Reward, reward.pk, to=RewardStatus.CANCELLED, sources=REWARD_SOURCES)
+    except AlreadyReversed:
+        # Staff did it a moment ago, and a mirror stays: this time only the budget is left to be given back.
+        return _take_back_one(reward_id, now)
     except (InsufficientFunds, NotReversible) as refusal:
         log.error("cashback_not_taken_back", reward_id=str(reward_id), code=refusal.code)
         return False

@@ -228,6 +228,24 @@ class TestSignedUntruths:
         digest = hashlib.sha256(raw).hexdigest()
         assert len(stack.sql("SELECT 1 FROM payments_webhookevent WHERE body_sha256 = %s", digest)) == 1
 
+    @pytest.mark.parametrize("status", ["delivered", "failed", "reversed", "refunded", "pending"])
+    def test_10_07_a_hint_about_a_paid_bill_or_about_none_moves_nothing(
+        self, cast: Cast, wire: Wire, stack: Stack, watch: Fingerprint, status: str
+    ) -> None:
+        """It is a reason to ask the vendor, whose word stands."""
+        payment = cast.facts["ada_payment"]
+        rows = stack.sql("SELECT vendor_reference FROM billers_billattempt WHERE payment_id = %s", payment)
+        with watch.unchanged(but=INBOX):
+            for reference in (rows[0]["vendor_reference"], payment, "202611210000nobody", ""):
+                transaction = {"status": status, "amount": 1_000_000, "unique_element": "1111000000000"}
+                data = {"code": "000", "requestId": reference, "content": {"transactions": transaction}}
+                body = {"type": "transaction-update", "data": data}
+                answer = wire.send("POST", f"/api/v1{VTPASS}/{WEBHOOK_TOKEN}", body)
+                check_manners(answer)
+                assert (answer.status, answer.json()) == (200, {"response": "success"})
+            wait_until_read(stack)
+        assert cast.ada.get(f"/bills/payments/{payment}").json()["status"] == "completed"
+
     def test_10_07_a_gateway_that_is_none_is_not_there(self, wire: Wire) -> None:
         for name in ("flutterwave", "stripe", "vtpass", "paystack2", "Paystack", "..%2fpaystack", "sandbox"):
             raw = charge("x")
