@@ -33,9 +33,9 @@ class ForgetfulBook(Book):
 class OneKoboOff(Book):
     """A book in which a partial capture leaves one kobo held."""
 
-    def capture(self, number: int, amount: int, fee: int) -> None:
+    def capture(self, number: int, amount: int, fee: int, commission: int = 0) -> None:
         whole = self.movements[number].hold
-        Book.capture(self, number, amount, fee)
+        Book.capture(self, number, amount, fee, commission)
         sender = self.movements[number].sender
         if sender is not None and amount + fee != whole:
             self.purses[sender].held += 1
