@@ -1,6 +1,6 @@
 """verify_ledger holds corrections and conversions to the documents that people decided and were promised."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -45,7 +45,7 @@ class TestDocuments:
         [
             {"amount": Decimal("31.00")},
             {"direction": "credit"},
-            {"effective_at": clock.now()},
+            {"effective_at": datetime(2026, 1, 31, tzinfo=UTC)},
             {"status": "rejected", "transaction": None},
         ],
         ids=str,
