@@ -1,4 +1,4 @@
-"""Which tests share a process under xdist: the flows and the browser's, which share a running system, and a file's.
+"""Which tests share a process under xdist: a file's, and those which share a running system: abuse, flows, browser.
 
 Marks cannot say it: what xdist 3.8 does for ``--dist loadgroup`` has no effect under pytest 9.2.
 """
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-TOGETHER = ("tests/flows/", "tests/browser/")
+TOGETHER = ("tests/flows/abuse/", "tests/flows/", "tests/browser/")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -55,6 +55,7 @@ class TestStory:
             told = stack.manage("demo", "--base-url", stack.address)
         finally:
             assert stack.manage("money_out", "resume", *actor).returncode == 0
+            eventually(lambda: ada.transfer(bola, "1.00").status_code == 201, "money out goes on")
         assert told.returncode == 1
         assert "✗ POST /transactions/transfer answered 503, not 201." in told.stdout
         assert "money_out_paused" in told.stdout
