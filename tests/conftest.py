@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.conf import settings
 from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
 from rest_framework.test import APIClient
@@ -32,6 +33,12 @@ def databases(django_test_environment: None, django_db_blocker: DjangoDbBlocker)
     """The maker of test databases."""
     with django_db_blocker.unblock():
         yield Databases()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_keys(django_test_environment: None) -> None:
+    """Give this process keys of its own in Redis, so that no circuit or count of a neighbour's tests is met."""
+    settings.CACHES["default"]["KEY_PREFIX"] = worker_name()
 
 
 @pytest.fixture(scope="session")
