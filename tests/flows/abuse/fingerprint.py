@@ -17,6 +17,8 @@ OUTSIDE = {
     "fintech_core_idempotencyrecord": "a refusal by rule is a stored answer; watched apart",
     "fintech_core_jobrun": "jobs run by themselves",
     "notifications_delivery": "e-mail is sent in the background",
+    "transactions_ledgerseal": "what was posted earlier is sealed by a job",
+    "transactions_balancesnapshot": "what was posted earlier is summed up by a job",
 }
 FRAMEWORK = ("django_", "auth_", "waffle_")
 MEANING = frozenset({
