@@ -5,8 +5,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.conf import settings
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,25 +28,12 @@ from billers.serializers import (
 from fintech_core import clock
 from fintech_core.api import PAGING, ApiViewSet
 from fintech_core.exceptions import request_id_of
+from fintech_core.headers import IDEMPOTENCY_KEY, PREFER
 from fintech_core.idempotency import Answer
 from fintech_core.pagination import ByName
 from fintech_core.throttling import Rate
 from users.authentication import signed_in_user
 from users.services import pins
-
-PREFER = OpenApiParameter(
-    "Prefer",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description="wait=0 to wait=8: how many seconds the answer may wait for the outcome (RFC 7240).",
-)
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    required=True,
-    description="1 to 255 visible ASCII characters; repeat it when you retry.",
-)
 
 
 @extend_schema(tags=["billers"])

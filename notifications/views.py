@@ -8,8 +8,7 @@ from uuid import UUID
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpResponseBase
 from django.utils.cache import get_conditional_response
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -17,6 +16,7 @@ from rest_framework.response import Response
 
 from fintech_core import clock
 from fintech_core.api import PAGING, ApiViewSet
+from fintech_core.headers import IF_NONE_MATCH
 from fintech_core.pagination import NewestFirst
 from notifications import selectors, services
 from notifications.models import Delivery, Message
@@ -28,10 +28,6 @@ from notifications.serializers import (
     SandboxMessageResponse,
     SandboxMessagesQuery,
     UnreadCountResponse,
-)
-
-_ETAG = OpenApiParameter(
-    "If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The ETag of an earlier answer"
 )
 
 
@@ -63,7 +59,7 @@ class NotificationViewSet(ApiViewSet):
     @extend_schema(
         summary="List notifications",
         description="Newest first. Poll with If-None-Match: while nothing has changed the answer is 304.",
-        parameters=[_ETAG],
+        parameters=[IF_NONE_MATCH],
         responses={200: MessageResponse(many=True), 304: OpenApiResponse(description="Nothing has changed")},
     )
     def list(self, request: Request) -> HttpResponseBase:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from fintech_core import clock
 from fintech_core.api import PAGING, ApiViewSet
 from fintech_core.exceptions import request_id_of
+from fintech_core.headers import IDEMPOTENCY_KEY, PREFER
 from fintech_core.idempotency import Answer
 from fintech_core.throttling import Rate
 from payments import selectors
@@ -34,19 +35,6 @@ from payments.services import PaymentService, checking, inbox, intents, simulati
 from users.authentication import signed_in_user
 
 MAX_WEBHOOK_BYTES = 1_000_000
-PREFER = OpenApiParameter(
-    "Prefer",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description="wait=0 to wait=8: how many seconds the answer may wait for progress (RFC 7240).",
-)
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    required=True,
-    description="1 to 255 visible ASCII characters; repeat it when you retry.",
-)
 
 
 @extend_schema(tags=["payments"])
@@ -99,7 +87,7 @@ class PaymentIntentViewSet(ApiViewSet):
     @extend_schema(operation_id="get_payment_intent", parameters=[PREFER], responses=PaymentIntentResponse)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """Show one payment; ``Prefer: wait=N`` waits while it is open, at most 8 s."""
-        wait_s = self.preferred_wait_s(settings.WEB_WAIT_LIMIT_S) if "Prefer" in request.headers else 0.0
+        wait_s = self.preferred_wait_s(settings.WEB_WAIT_LIMIT_S, otherwise_s=0.0)
         intent = selectors.wait_for_payment(user=signed_in_user(request), intent_id=pk, wait_s=wait_s)
         return Response(render(intent))
 

@@ -3,14 +3,14 @@
 from typing import ClassVar
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from fintech_core.api import PAGING, ApiViewSet
+from fintech_core.headers import IF_MATCH, IF_NONE_MATCH
 from fintech_core.pagination import NewestFirst
 from users.authentication import signed_in_user
 from users.permissions import StaffPermission
@@ -24,19 +24,6 @@ from wallet.serializers import (
     WalletResponse,
 )
 from wallet.tags import entity_tag, is_named, require_match
-
-IF_MATCH = OpenApiParameter(
-    "If-Match",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description="The ETag of the wallet as you saw it: 412 when it has changed since.",
-)
-IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description="The ETag of an earlier answer: 304 while nothing has changed.",
-)
 
 
 def told(request: Request, wallet: Wallet) -> Response:

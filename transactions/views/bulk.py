@@ -5,14 +5,14 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from fintech_core import clock, rehearsal
 from fintech_core.api import ApiViewSet
 from fintech_core.exceptions import request_id_of
+from fintech_core.headers import IDEMPOTENCY_KEY, PREFER
 from fintech_core.idempotency import Answer
 from fintech_core.throttling import Rate
 from transactions import selectors
@@ -21,17 +21,9 @@ from transactions.enums import BulkMode
 from transactions.serializers.bulk import BulkTransferRequest, BulkTransferResponse
 from transactions.services import bulk
 from transactions.services.bulk_items import BulkItem
-from transactions.views.movements import IDEMPOTENCY_KEY
 from users.authentication import signed_in_user
 from users.models import User
 from users.services import pins
-
-PREFER = OpenApiParameter(
-    "Prefer",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description="wait=0 to wait=8: how many seconds the answer may wait for the outcome (RFC 7240).",
-)
 
 
 @extend_schema(tags=["transactions"])

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from fintech_core import clock
 from fintech_core.api import ApiViewSet
+from fintech_core.headers import IDEMPOTENCY_KEY
 from fintech_core.idempotency import Answer
 from fintech_core.throttling import Rate
 from transactions.rendering import NEWLY_MADE, render
@@ -18,7 +19,6 @@ from transactions.serializers.conversions import (
     ConvertRequest,
 )
 from transactions.services import conversions
-from transactions.views.movements import IDEMPOTENCY_KEY
 from users.authentication import signed_in_user
 from users.services import pins
 

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from fintech_core import clock
 from fintech_core.api import PAGING, ApiViewSet
+from fintech_core.headers import IDEMPOTENCY_KEY
 from fintech_core.idempotency import Answer
 from fintech_core.pagination import NewestFirst
 from transactions.enums import Direction
@@ -24,7 +25,6 @@ from transactions.serializers.corrections import (
     RejectRequest,
 )
 from transactions.services import adjustments
-from transactions.views.movements import IDEMPOTENCY_KEY
 from users.authentication import signed_in_user
 from users.permissions import StaffPermission
 

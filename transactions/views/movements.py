@@ -6,14 +6,14 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction as db
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from fintech_core import clock
 from fintech_core.api import LOOKUPS, PAGING, ApiViewSet
+from fintech_core.headers import IDEMPOTENCY_KEY, IF_MATCH
 from fintech_core.idempotency import Answer
 from fintech_core.throttling import Rate
 from transactions import selectors
@@ -38,15 +38,6 @@ from transactions.services import TransactionService, transfers
 from users.authentication import signed_in_user
 from users.permissions import StaffPermission
 from users.services import pins
-from wallet.views import IF_MATCH
-
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    required=True,
-    description="1 to 255 visible ASCII characters; repeat it when you retry.",
-)
 
 
 @extend_schema(tags=["transactions"])

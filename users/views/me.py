@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from fintech_core import clock
 from fintech_core.api import ApiViewSet
+from fintech_core.headers import PREFER
 from fintech_core.throttling import Rate
 from users import selectors
 from users.authentication import signed_in_user
@@ -50,14 +51,19 @@ class MyKycViewSet(ApiViewSet):
 
     rate_limits: ClassVar = {"create": (Rate(20, 3600, "user", "kyc"),)}
 
-    @extend_schema(operation_id="get_kyc", responses=KycCaseResponse)
+    @extend_schema(operation_id="get_kyc", parameters=[PREFER], responses=KycCaseResponse)
     def retrieve(self, request: Request) -> Response:
         """Show the latest case; ``Prefer: wait=N`` waits for the verifier, at most 8 s."""
-        wait_s = self.preferred_wait_s(settings.WEB_WAIT_LIMIT_S) if "Prefer" in request.headers else 0.0
+        wait_s = self.preferred_wait_s(settings.WEB_WAIT_LIMIT_S, otherwise_s=0.0)
         case = selectors.wait_for_decision(user_id=signed_in_user(request).pk, wait_s=wait_s)
         return Response(KycCaseResponse(case).data)
 
-    @extend_schema(operation_id="submit_kyc", request=SubmitKycRequest, responses={201: KycCaseResponse})
+    @extend_schema(
+        operation_id="submit_kyc",
+        request=SubmitKycRequest,
+        parameters=[PREFER],
+        responses={201: KycCaseResponse},
+    )
     def create(self, request: Request) -> Response:
         """Open an identity case; answers once the verifier spoke, after 8 s at the latest."""
         user = signed_in_user(request)
