@@ -14,25 +14,26 @@ from fintech_core.exceptions import DomainError
 MAX_REASON = 500
 
 
+def reason_field(*, required: bool = True) -> forms.CharField:
+    """Make the field that asks why."""
+    return forms.CharField(
+        max_length=MAX_REASON,
+        required=required,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Kept in the audit log.",
+    )
+
+
 class ReasonForm(BaseDialogForm):
     """Asks why; the reason stands in the audit log."""
 
-    reason = forms.CharField(
-        max_length=MAX_REASON,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="Kept in the audit log.",
-    )
+    reason = reason_field()
 
 
-class OptionalReasonForm(ReasonForm):
+class OptionalReasonForm(BaseDialogForm):
     """Asks for a note that may stay empty."""
 
-    reason = forms.CharField(
-        max_length=MAX_REASON,
-        required=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="Kept in the audit log.",
-    )
+    reason = reason_field(required=False)
 
 
 def finish(request: HttpRequest, work: Callable[[], object], *, done: str) -> HttpResponse:

@@ -13,7 +13,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from billers.enums import AmountType
 from billers.models import Biller, Product, ProductRoute
@@ -21,7 +21,7 @@ from billers.providers import registry
 from billers.services import catalogue
 from fintech_core import money
 from fintech_core.admin import ModelAdmin, ReadOnlyInline
-from fintech_core.dialogs import MAX_REASON
+from fintech_core.dialogs import reason_field
 from users.permissions import staff_member
 
 if TYPE_CHECKING:
@@ -35,11 +35,7 @@ FIGURES = ("amount", "min_amount", "max_amount", "fee")
 class EntryForm(EntryModelForm):
     """A row of the catalogue, with the reason for the audit log."""
 
-    reason = forms.CharField(
-        max_length=MAX_REASON,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="Kept in the audit log.",
-    )
+    reason = reason_field()
 
 
 class ProductForm(EntryForm):

@@ -15,10 +15,10 @@ from unfold.widgets import (
 )
 
 from fintech_core import clock, money
-from fintech_core.dialogs import ReasonForm, document_id, finish
+from fintech_core.dialogs import ReasonForm, document_id, finish, reason_field
 from fintech_core.filters import CurrencyFilter
 from fintech_core.money import for_people
-from transactions.admin.asking import AskedModelAdmin, reason_field
+from transactions.admin.asking import AskedModelAdmin
 from transactions.enums import AdjustmentStatus, Direction
 from transactions.models import Adjustment
 from transactions.services import adjustments

@@ -5,20 +5,9 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from fintech_core.admin import DocumentModelAdmin
-from fintech_core.dialogs import MAX_REASON
 from fintech_core.exceptions import DomainError
-
-
-def reason_field() -> forms.CharField:
-    """Make the field that asks why."""
-    return forms.CharField(
-        max_length=MAX_REASON,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="Kept in the audit log.",
-    )
 
 
 class AskedModelAdmin(DocumentModelAdmin):

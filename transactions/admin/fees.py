@@ -1,10 +1,9 @@
-"""Fees: staff add dated rows; none is edited or deleted, since what was in force stays readable."""
+"""What movements cost, as dated rules."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.decorators import display
@@ -12,26 +11,19 @@ from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
 )
 
-from fintech_core import clock, money
-from fintech_core.admin import ModelAdmin
+from fintech_core import money
 from fintech_core.filters import CurrencyFilter
 from transactions import fees
-from transactions.admin.limits import TIERS
+from transactions.admin.dated import TIERS, DatedRuleAdmin, DatedRuleForm
 from transactions.enums import TransactionType
 from transactions.models import FeeRule
-from transactions.services import fee_rules, limit_rules
+from transactions.services import fee_rules
 from users.permissions import staff_member
 
-if TYPE_CHECKING:
-    FeeRuleModelForm = forms.ModelForm[FeeRule]
-else:
-    FeeRuleModelForm = forms.ModelForm
-
 AMOUNTS = ("flat", "minimum", "cap")
-NAMED = ("type", "currency", "tier", "flat", "basis_points", "minimum", "cap", "effective_from", "note")
+FIGURES = ("shown_tier", "shown_flat", "shown_percentage", "shown_minimum", "shown_cap")
 
 
 def amount_field(help_text: str, *, required: bool = True) -> forms.DecimalField:
@@ -47,18 +39,18 @@ def amount_field(help_text: str, *, required: bool = True) -> forms.DecimalField
     )
 
 
-class FeeRuleForm(FeeRuleModelForm):
-    """A new fee, with every amount in the currency's own decimals and a minute's notice."""
+class FeeRuleForm(DatedRuleForm):
+    """A new fee of one type of movement."""
+
+    amounts = AMOUNTS
+    called = "fee"
 
     type = forms.ChoiceField(
         choices=[(kind, TransactionType(kind).label) for kind in fees.EARNED_ON],
         widget=UnfoldAdminSelectWidget,
     )
-    currency = forms.ChoiceField(
-        choices=[(code, code) for code in settings.CURRENCIES], widget=UnfoldAdminSelectWidget
-    )
     tier = forms.TypedChoiceField(
-        choices=[("", "Every tier"), *((tier, f"Tier {tier}") for tier in TIERS)],
+        choices=[("", "Every tier"), *TIERS],
         coerce=int,
         empty_value=None,
         required=False,
@@ -74,80 +66,33 @@ class FeeRuleForm(FeeRuleModelForm):
     )
     minimum = amount_field("The fee is never less.")
     cap = amount_field("The fee is never more. Empty means no cap.", required=False)
-    note = forms.CharField(
-        max_length=200, widget=UnfoldAdminTextInputWidget, help_text="Why, for the audit log."
-    )
 
     class Meta:
         model = FeeRule
-        fields = NAMED
+        fields = (
+            "type", "currency", "tier", "flat", "basis_points", "minimum", "cap", "effective_from", "note"
+        )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
-        """Refuse figures that the currency cannot have or that clash, and an instant that is too near."""
-        cleaned: dict[str, Any] = super().clean() or {}
-        self.now = clock.now()
-        currency = cleaned.get("currency")
-        for name in AMOUNTS if currency else ():
-            figure = cleaned.get(name)
-            if figure is not None and figure % money.quantum(str(currency)):
-                self.add_error(name, f"{currency} has {money.decimals(str(currency))} decimals.")
+        """Refuse a cap below the minimum, too."""
+        cleaned = super().clean()
         minimum, cap = cleaned.get("minimum"), cleaned.get("cap")
         if minimum is not None and cap is not None and cap < minimum:
             self.add_error("cap", "A cap is not below the minimum.")
-        effective_from = cleaned.get("effective_from")
-        if effective_from is not None and effective_from < self.now + limit_rules.NOTICE:
-            self.add_error("effective_from", "A fee takes effect a minute after it is saved, or later.")
         return cleaned
 
 
 @admin.register(FeeRule)
-class FeeRuleAdmin(ModelAdmin):
+class FeeRuleAdmin(DatedRuleAdmin):
     """What movements cost, with the instant from which it holds."""
 
     form = FeeRuleForm
-    list_display = (
-        "type",
-        "currency",
-        "shown_tier",
-        "shown_flat",
-        "shown_percentage",
-        "shown_minimum",
-        "shown_cap",
-        "effective_from",
-        "note",
-    )
+    asked = FeeRuleForm.Meta.fields
+    shown = ("type", "currency", *FIGURES, "effective_from", "saved_at", "note")
+    list_display = ("type", "currency", *FIGURES, "effective_from", "note")
     list_filter = ("type", "tier", CurrencyFilter)
     ordering = ("type", "currency", "-effective_from")
-    readonly_fields = (
-        "shown_tier",
-        "shown_flat",
-        "shown_percentage",
-        "shown_minimum",
-        "shown_cap",
-        "saved_at",
-    )
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Ask for the figures of a new fee; show those of an old one as people read them."""
-        if obj is None:
-            return list(NAMED)
-        return ["type", "currency", *self.readonly_fields[:-1], "effective_from", "saved_at", "note"]
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let nobody edit a fee: add one with a later instant instead."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let nobody delete a fee."""
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Ask for the view permission itself."""
-        return bool(request.user.has_perm("transactions.view_feerule"))
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Propose the beginning of the next business day."""
-        return {**super().get_changeform_initial_data(request), "effective_from": clock.next_day(clock.now())}
+    readonly_fields = (*FIGURES, "saved_at")
 
     def save_model(self, request: HttpRequest, obj: FeeRule, form: FeeRuleForm, change: bool) -> None:
         """Add the row by the service, which also writes the audit row."""

@@ -9,7 +9,8 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from fintech_core import clock
-from transactions.admin.asking import AskedModelAdmin, reason_field
+from fintech_core.dialogs import reason_field
+from transactions.admin.asking import AskedModelAdmin
 from transactions.models import ClosedMonth
 from transactions.services import months
 from users.permissions import staff_member
