@@ -5,10 +5,11 @@ from typing import Any
 from rest_framework import serializers
 
 from billers.enums import AmountType, BillStatus, Category, Subscription
-from billers.models import Biller, Product, Quote
+from billers.models import Biller, Quote
 from billers.selectors import status_of
 from fintech_core.serializers import (
     AmountField,
+    AmountText,
     CurrencyField,
     InstantField,
     MoneyRequest,
@@ -138,28 +139,12 @@ class ProductResponse(serializers.Serializer[Any]):
     code = serializers.CharField()
     name = serializers.CharField()
     amount_type = serializers.ChoiceField(choices=AmountType.choices)
-    amount = serializers.SerializerMethodField()
-    min_amount = serializers.SerializerMethodField()
-    max_amount = serializers.SerializerMethodField()
+    amount = AmountText(allow_null=True, help_text="The price.")
+    min_amount = AmountText(allow_null=True, help_text="The least that can be paid.")
+    max_amount = AmountText(allow_null=True, help_text="The most that can be paid.")
     currency = serializers.CharField()
     customer_id_label = serializers.CharField()
-    fee = serializers.SerializerMethodField()
-
-    def get_amount(self, product: Product) -> str | None:
-        """Write the price."""
-        return optional_amount(product.amount, product.currency)
-
-    def get_min_amount(self, product: Product) -> str | None:
-        """Write the least that can be paid."""
-        return optional_amount(product.min_amount, product.currency)
-
-    def get_max_amount(self, product: Product) -> str | None:
-        """Write the most that can be paid."""
-        return optional_amount(product.max_amount, product.currency)
-
-    def get_fee(self, product: Product) -> str:
-        """Write what comes on top."""
-        return amount_text(product.fee, product.currency)
+    fee = AmountText(help_text="What comes on top.")
 
 
 class BillerResponse(serializers.Serializer[Any]):

@@ -6,9 +6,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from cashback.enums import RewardStatus
-from cashback.models import Reward
-from cashback.selectors import CashbackSummary
-from fintech_core.serializers import AmountField, CurrencyField, QueryParameters, Request, amount_text
+from fintech_core.serializers import AmountField, AmountText, CurrencyField, QueryParameters, Request
 
 
 class RedeemRequest(Request):
@@ -43,7 +41,7 @@ class RewardResponse(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     status = serializers.ChoiceField(choices=RewardStatus.choices)
-    amount = serializers.SerializerMethodField()
+    amount = AmountText()
     currency = serializers.CharField()
     campaign = RewardCampaignResponse()
     trigger = serializers.CharField(source="trigger_kind")
@@ -51,32 +49,12 @@ class RewardResponse(serializers.Serializer[Any]):
     transaction_id = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
 
-    def get_amount(self, reward: Reward) -> str:
-        """Write the amount with its currency's decimals."""
-        return amount_text(reward.amount, reward.currency)
-
 
 class SummaryResponse(serializers.Serializer[Any]):
     """The customer's cashback in one currency."""
 
     currency = serializers.CharField()
-    pending = serializers.SerializerMethodField()
-    available = serializers.SerializerMethodField()
-    lifetime = serializers.SerializerMethodField()
-    expiring_soon = serializers.SerializerMethodField()
-
-    def get_pending(self, summary: CashbackSummary) -> str:
-        """Write what was earned and has not landed."""
-        return amount_text(summary.pending, summary.currency)
-
-    def get_available(self, summary: CashbackSummary) -> str:
-        """Write what can be redeemed."""
-        return amount_text(summary.available, summary.currency)
-
-    def get_lifetime(self, summary: CashbackSummary) -> str:
-        """Write what was ever earned."""
-        return amount_text(summary.lifetime, summary.currency)
-
-    def get_expiring_soon(self, summary: CashbackSummary) -> str:
-        """Write what expires soon."""
-        return amount_text(summary.expiring_soon, summary.currency)
+    pending = AmountText(help_text="Earned, and not landed yet.")
+    available = AmountText(help_text="What can be redeemed.")
+    lifetime = AmountText(help_text="What was ever earned.")
+    expiring_soon = AmountText(help_text="What expires soon.")

@@ -174,6 +174,23 @@ class PinField(Text):
         )
 
 
+@extend_schema_field(OpenApiTypes.STR)
+class AmountText(serializers.Field[Any, Any, str, Any]):
+    """An amount of an answer, with the decimals of the currency that stands beside it in ``currency``."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, **kwargs)
+
+    def get_attribute(self, instance: Any) -> str | None:
+        """Return the amount as text; None stays null."""
+        amount = super().get_attribute(instance)
+        return None if amount is None else amount_text(amount, instance.currency)
+
+    def to_representation(self, value: str) -> str:
+        """Write the text."""
+        return value
+
+
 def amount_text(amount: Decimal, currency: str) -> str:
     """Write an amount for an answer, with exactly its currency's decimals."""
     return money.format_amount(amount, currency)
