@@ -25,7 +25,7 @@ def racing_db(
         try:
             yield
         finally:
-            databases.use(worker_name())
+            databases.use(databases.own)
             databases.drop(name)
 
 

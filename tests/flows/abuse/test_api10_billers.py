@@ -60,7 +60,7 @@ def bills_db(
         try:
             yield
         finally:
-            databases.use(worker_name())
+            databases.use(databases.own)
             databases.drop(name)
 
 
