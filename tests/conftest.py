@@ -44,15 +44,19 @@ def own_keys(django_test_environment: None) -> None:
 @pytest.fixture(scope="session")
 def django_db_setup(databases: Databases, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Give this process a database of its own, and replace Django's flush by a fresh copy of the template."""
+    name = worker_name()
     with django_db_blocker.unblock():
-        databases.renew()
+        databases.create(name)
+        databases.use(name)
 
         def fresh_copy(_self: TransactionTestCase) -> None:
-            databases.renew()
+            databases.close()
+            databases.create(name)
 
         TransactionTestCase._fixture_teardown = fresh_copy  # type: ignore[method-assign]
         yield
-        databases.finish()
+        databases.close()
+        databases.drop(name)
     assert databases.deadlocks == 0, f"{databases.deadlocks} deadlocks were counted over this run"
 
 

@@ -2,15 +2,10 @@
 
 A trigger is never switched off and a table is never truncated: what a committing test leaves behind goes with its
 database. Dropping a database also drops its statistics, so deadlocks are counted before each drop.
-
-Copying and dropping take as long as a short test, and mostly wait: both are done in the background, one copy ahead.
 """
 
 import hashlib
 import os
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -27,12 +22,7 @@ class Databases:
 
     def __init__(self) -> None:
         self.deadlocks = 0
-        self.own = ""
         self._owner = {**connections["owner"].settings_dict}
-        self._counting = threading.Lock()
-        self._numbers = count(1)
-        self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="copies")
-        self._next: Future[str] | None = None
 
     def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(self._conninfo(str(self._owner["NAME"])), autocommit=True) as connection:
@@ -87,34 +77,9 @@ class Databases:
             )
         )
 
-    def renew(self) -> None:
-        """Leave this process's own database for a fresh copy; the one that is left is dropped."""
-        left = self.own
-        ready = self._next or self._helper.submit(self._replace, "")
-        self.own = ready.result()
-        self.use(self.own)
-        self._next = self._helper.submit(self._replace, left)
-
-    def _replace(self, left: str) -> str:
-        if left:
-            self.drop(left)
-        name = f"{worker_name()}_{next(self._numbers)}"
-        self.create(name)
-        return name
-
-    def finish(self) -> None:
-        """Drop this process's own databases."""
-        self.close()
-        ahead = [] if self._next is None else [self._next.result()]
-        self._helper.shutdown()
-        for name in filter(None, [*ahead, self.own]):
-            self.drop(name)
-
     def drop(self, name: str) -> None:
         """Drop a database whoever is connected to it, after counting its deadlocks."""
-        found = self.deadlocks_of(name)
-        with self._counting:
-            self.deadlocks += found
+        self.deadlocks += self.deadlocks_of(name)
         drop = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
         try:
             self._execute(drop + sql.SQL(" WITH (FORCE)"))
@@ -156,5 +121,5 @@ def _fingerprint() -> str:
 
 
 def worker_name() -> str:
-    """Return what the names of this test process's databases begin with."""
+    """Return a database name of this test process's own."""
     return f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"

@@ -25,7 +25,7 @@ def racing_db(
         try:
             yield
         finally:
-            databases.use(databases.own)
+            databases.use(worker_name())
             databases.drop(name)
 
 

@@ -20,7 +20,7 @@ def story(databases: Databases, django_db_blocker: DjangoDbBlocker, django_db_se
         try:
             yield tell_story()
         finally:
-            databases.use(databases.own)
+            databases.use(worker_name())
             databases.drop(name)
 
 

@@ -60,7 +60,7 @@ def bills_db(
         try:
             yield
         finally:
-            databases.use(databases.own)
+            databases.use(worker_name())
             databases.drop(name)
 
 

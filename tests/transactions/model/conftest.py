@@ -20,6 +20,6 @@ def model_db(
             fresh(databases)
             yield databases
         finally:
-            databases.use(databases.own)
+            databases.use(worker_name())
             databases.drop(f"{worker_name()}_model")
             forget()
