@@ -6,17 +6,27 @@ run_tests.py --category flow --category unit  some kinds
 run_tests.py --parallel --coverage            two processes; lines covered
 run_tests.py --long                           only the long ones, full counts
 run_tests.py tests/users -k pin -x            whatever pytest takes
+
+A parallel run keeps its servers' data in memory where there is room, since they copy a database for every test that
+commits; ``LOCAL_DIR`` chooses another place.
 """
 
 import argparse
 import os
+import shutil
+import signal
+import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 CATEGORIES = ("unit", "flow", "concurrency", "adapter", "architecture", "browser")
 PROCESSES = 3  # one more than the cores of a small machine: the flows wait more than they compute
+ROOM_BYTES = 3 * 2**30
+ENDING_S = 20.0
 APPS = (
     "fintech_core", "users", "wallet", "transactions", "payments", "billers", "cashback", "notifications",
     "backoffice",
@@ -42,11 +52,53 @@ def arguments_for_pytest(given: Sequence[str]) -> list[str]:
     return arguments + rest
 
 
+def memory() -> Path | None:
+    """Return where files are kept in memory, or None where there is no such place or too little room."""
+    place = Path("/dev/shm")  # noqa: S108  each run makes a folder of its own there
+    try:
+        has_room = os.access(place, os.W_OK) and shutil.disk_usage(place).free > ROOM_BYTES
+    except OSError:
+        return None
+    return place if has_room else None
+
+
+@contextmanager
+def folder_in(place: Path) -> Iterator[Path]:
+    """Make a folder for this run and remove it at the end, with those of earlier runs that were killed."""
+    prefix = f"fintech-core-tests-{os.geteuid()}-"
+    for left in place.glob(f"{prefix}*"):
+        if not Path("/proc", left.name.removeprefix(prefix)).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = place / f"{prefix}{os.getpid()}"
+    folder.mkdir(mode=0o755)
+    try:
+        yield folder
+    finally:
+        deadline = time.monotonic() + ENDING_S
+        while folder.exists() and time.monotonic() < deadline:  # the servers still end, and write
+            shutil.rmtree(folder, ignore_errors=True)
+            time.sleep(0.05)
+
+
+def run(command: Sequence[str], folder: Path) -> int:
+    """Run pytest over servers in the folder and return how it ended; whoever ends this ends pytest."""
+    environment = {**os.environ, "LOCAL_DIR": str(folder / "local")}
+    with subprocess.Popen([*command, f"--basetemp={folder / 'tmp'}"], env=environment) as child:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells pytest, too
+        signal.signal(signal.SIGTERM, lambda number, _frame: child.send_signal(number))
+        return child.wait()
+
+
 def main() -> None:
-    """Become pytest, in the folder of the project."""
+    """Run pytest in the folder of the project: as this process, or beside it where it has a folder in memory."""
     os.chdir(ROOT)
     command = [sys.executable, "-m", "pytest", *arguments_for_pytest(sys.argv[1:])]
-    os.execv(sys.executable, command)  # noqa: S606  becoming pytest is the point
+    place = memory() if "--parallel" in sys.argv and "LOCAL_DIR" not in os.environ else None
+    if place is None:
+        os.execv(sys.executable, command)  # noqa: S606  becoming pytest is the point
+    with folder_in(place) as folder:
+        status = run(command, folder)
+    sys.exit(status)
 
 
 if __name__ == "__main__":
