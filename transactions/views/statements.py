@@ -19,7 +19,7 @@ from transactions.serializers.statements import (
     StatementQuery,
     StatementResponse,
 )
-from transactions.statements import as_csv, as_pdf, past
+from transactions.statements import as_csv, past
 from transactions.statements.statement import draw_up
 from users.authentication import signed_in_user
 from wallet.selectors import get_main_wallet
@@ -84,6 +84,10 @@ class StatementViewSet(DocumentViewSet):
         name = f"statement-{wallet.currency}-{told.first}-{told.last}.{chosen}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         if chosen == "pdf":
+            from transactions.statements import (
+                as_pdf,
+            )  # as in receipts: the library is loaded when one is drawn
+
             return HttpResponse(as_pdf.write(told), content_type=MEDIA_TYPES["pdf"], headers=headers)
         return StreamingHttpResponse(
             as_csv.write(told),
