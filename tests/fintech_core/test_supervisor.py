@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -85,12 +86,21 @@ class Run:
         self.wait_for(lambda: processes(self.folder) == {})
 
 
+@pytest.fixture(autouse=True)
+def nothing_outlives_its_test(tmp_path: Path) -> Iterator[None]:
+    """A test that fails in the middle leaves a supervisor that would start its programs again for ever."""
+    yield
+    for pid in processes(tmp_path):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 class TestStopping:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_a_signal_ends_all_in_order_then_by_force(self, tmp_path: Path, number: signal.Signals) -> None:
         run = Run(tmp_path, "polite", "ends", "60", "stubborn", "ignores", "60")
         run.wait_until_up(2)
-        assert len(processes(tmp_path)) == 1 + 2 * (1 + 1 + 6)
+        run.wait_for(lambda: len(processes(tmp_path)) == 1 + 2 * (1 + 1 + 6))
         run.process.send_signal(number)
         assert run.process.wait(15) == 0
         assert processes(tmp_path) == {}

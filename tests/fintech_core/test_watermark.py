@@ -207,7 +207,7 @@ class TestStalledWatermark:
         with pytest.raises(WatermarkStalled, match="notifications_event") as stalled:
             watermark(Event, wait_s=0.3)
         assert 0.25 < time.monotonic() - started < 3
-        assert 0.7 < stalled.value.age_s < 5
+        assert 0.7 < stalled.value.age_s < 60  # another database may have an older one
 
     def test_it_comes_back_once_the_transaction_has_ended(self, writers: list[Writer]) -> None:
         forgotten, fast, *_ = writers

@@ -12,9 +12,10 @@ from tests.stack import Stack
 
 @pytest.fixture(scope="session")
 def stack(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The running system. Never reset: each test makes its own people."""
+    """The running system. Never reset: each test makes its own people, and the ledger is proved after all of them."""
     with Stack.start(grounds.shared(databases), tmp_path_factory.mktemp("stack")) as running:
         yield running
+        running.verify_ledger()
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +23,7 @@ def fragile(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> I
     """A second running system, whose servers can be hurt one by one."""
     with start(databases, tmp_path_factory.mktemp("fragile")) as running:
         yield running
+        running.stack.verify_ledger()
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +33,3 @@ def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack.start(grounds.own(folder / "servers"), folder, RATE_LIMITS="on") as running:
         yield running
         running.verify_ledger()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def books(stack: Stack) -> Iterator[None]:
-    """Prove the ledger after each module."""
-    yield
-    stack.verify_ledger()

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 import httpx2
 
+from tests.clients import NO_CERTIFICATES
+
 SECRET_KEY = "sk_test_0123456789abcdef"
 HOLD_S = 0.4
 PATIENCE_S = 10.0
@@ -59,7 +61,7 @@ class Merchant:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx2.Client(base_url=url, timeout=PATIENCE_S, trust_env=False)
+        self.http = httpx2.Client(base_url=url, timeout=PATIENCE_S, trust_env=False, verify=NO_CERTIFICATES)
         self.bearer = {"Authorization": f"Bearer {SECRET_KEY}"}
         self.vtpass_keys = {"api-key": "test-key", "public-key": "PK_1", "secret-key": "SK_1"}
         self._orders = 0

@@ -17,13 +17,6 @@ from tests.parts import Part
 from tests.stack import WEB_THREADS, Stack, free_ports
 
 
-@pytest.fixture(scope="session", autouse=True)
-def books(stack: Stack) -> Iterator[None]:
-    """Prove the ledger once, after all cases: the fingerprint has watched it before."""
-    yield
-    stack.verify_ledger()
-
-
 @pytest.fixture(scope="session")
 def company(stack: Stack) -> Iterator[Cast]:
     """The cast, signed up once."""
