@@ -50,7 +50,8 @@ class TestStory:
         assert stack.manage("seed_demo").returncode == 0
         assert stack.manage("money_out", "stop", *actor).returncode == 0
         try:
-            ada, bola = stack.person(funds="10.00"), stack.person("Bola")
+            # She goes on sending until the web process asks for the switch again.
+            ada, bola = stack.person(funds="1000.00"), stack.person("Bola")
             eventually(lambda: ada.transfer(bola, "1.00").status_code == 503, "money out is stopped")
             told = stack.manage("demo", "--base-url", stack.address)
         finally:
