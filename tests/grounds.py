@@ -32,6 +32,11 @@ class Ground:
     broker_url: str
     local_dir: Path
 
+    @property
+    def database(self) -> str:
+        """The database's name."""
+        return urlsplit(self.owner_url).path.lstrip("/")
+
     def environment(self) -> dict[str, str]:
         """The settings that lead a program here."""
         return {

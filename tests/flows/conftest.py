@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
+from pytest_django.plugin import DjangoDbBlocker
 
 from tests import grounds
 from tests.databases import Databases
 from tests.flows.fragile import Fragile, start
 from tests.stack import Stack
+from transactions.verification import verify
 
 
 @pytest.fixture(scope="session")
 def stack(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The running system. Never reset: each test makes its own people, and the ledger is proved after all of them."""
+    """The running system. Never reset: each test makes its own people."""
     with Stack.start(grounds.shared(databases), tmp_path_factory.mktemp("stack")) as running:
         yield running
         running.verify_ledger()
@@ -33,3 +36,16 @@ def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack.start(grounds.own(folder / "servers"), folder, RATE_LIMITS="on") as running:
         yield running
         running.verify_ledger()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def books(stack: Stack, databases: Databases, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Prove the ledger after each module, from here: to start the command takes longer than the proof."""
+    yield
+    own = str(settings.DATABASES["default"]["NAME"])
+    with django_db_blocker.unblock():
+        databases.use(stack.ground.database)
+        try:
+            assert verify().findings == ()
+        finally:
+            databases.use(own)
