@@ -50,3 +50,8 @@ def run_record(name: str) -> Iterator[dict[str, Any]]:
                 "detail": detail,
             },
         )
+
+
+def last_detail(name: str) -> dict[str, Any]:
+    """Return the figures of a recurring job's last run; empty when there was none."""
+    return JobRun.objects.filter(name=name).values_list("detail", flat=True).first() or {}

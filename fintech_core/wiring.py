@@ -65,6 +65,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "take balance snapshots": every(60, "transactions.take_balance_snapshots"),
     "check floats": every(60, "transactions.check_floats"),
     "seal the ledger": every(60, "transactions.seal_ledger"),
+    "verify the ledger": every(600, "transactions.verify_ledger"),
     "forget quotes of conversions": every(86_400, "transactions.forget_quotes"),
     "clean up idempotency records": every(86_400, "fintech_core.cleanup_idempotency_records"),
 }

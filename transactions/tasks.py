@@ -5,9 +5,10 @@ from uuid import UUID
 from celery import shared_task
 
 from fintech_core import clock
-from fintech_core.jobs import run_record
+from fintech_core.jobs import last_detail, run_record
 from transactions.sealing import chain
 from transactions.services import bulk, conversions, expiry, floats, releasing, snapshots
+from transactions.verification import onwards
 
 
 @shared_task(name="transactions.release_parked_credits")
@@ -50,6 +51,19 @@ def seal_ledger() -> None:
     """Seal what is complete and not sealed yet, behind the watermark."""
     with run_record("transactions.seal_ledger") as detail:
         detail["sealed"] = len(chain.seal())
+
+
+@shared_task(name="transactions.verify_ledger")
+def verify_ledger() -> None:
+    """Prove what is new; what is broken, and was not at the last run, stops outgoing money."""
+    name = "transactions.verify_ledger"
+    known = last_detail(name).get("broken", {})
+    with run_record(name) as detail:
+        report = onwards.verify_onwards()
+        detail |= {"entries": report.totals.entries, "broken": dict(report.broken)}
+        found = onwards.worse(report.broken, known)
+        if found:
+            onwards.stop_money_out(found)
 
 
 @shared_task(name="transactions.finish_bulk_transfer")

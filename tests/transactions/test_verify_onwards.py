@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,14 @@ from django.core.management import CommandError, call_command
 from django.db.models import Max
 from pytest_django.plugin import DjangoDbBlocker
 
+from fintech_core.models import JobRun
+from notifications.models import Event
 from tests.architecture.sources import ROOT
 from tests.factories import UserFactory
 from tests.transactions.attacks import Attacker, conninfo
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.story import Story, bill_draft, happened, transfer_draft
+from transactions import switches, tasks
 from transactions.drafts import Authorize, Post, Void
 from transactions.management.commands import verify_ledger
 from transactions.models import LedgerEntry, Transaction, VerificationMark
@@ -299,3 +302,53 @@ class TestCopies:
     def test_a_file_that_is_not_there_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(CommandError, match="could not be read"):
             run("verify_ledger", "--file", str(tmp_path / "none"))
+
+
+ONE_MORE = "UPDATE wallet_wallet SET balance = balance + 1 WHERE id = %s"
+
+
+class TestJob:
+    @pytest.fixture(autouse=True)
+    def unremembered(self) -> Iterator[None]:
+        yield
+        switches.forget()
+
+    def run(self) -> dict[str, Any]:
+        """Run the job and return what it wrote down."""
+        tasks.verify_ledger()
+        return dict(JobRun.objects.get(name="transactions.verify_ledger", outcome="completed").detail)
+
+    def told(self) -> list[str]:
+        """Return the checks that staff were told of, in order."""
+        events = Event.objects.filter(type="ledger.invariant_broken").order_by("id")
+        return [event.payload["check"] for event in events]
+
+    def test_goes_on_from_the_mark_and_lets_money_out_of_a_sound_ledger(
+        self, two: tuple[Wallet, Wallet]
+    ) -> None:
+        fund(UserFactory(), "10.00")
+        before = VerificationMark.objects.count()
+        assert self.run() == {"entries": 2, "broken": {}}
+        assert VerificationMark.objects.count() == before + 1
+        assert (switches.is_money_out_stopped(), self.told()) == (False, [])
+
+    def test_what_is_broken_stops_money_out_and_is_told(self, two: tuple[Wallet, Wallet]) -> None:
+        edit(ONE_MORE, two[0].pk)
+        broken = self.run()["broken"]
+        assert broken["wallet_shows_its_entries"] == 1
+        assert switches.is_money_out_stopped()
+        assert sorted(self.told()) == sorted(broken)
+
+    def test_what_staff_know_stops_nothing_again_until_there_is_more_of_it(
+        self, two: tuple[Wallet, Wallet]
+    ) -> None:
+        edit(ONE_MORE, two[0].pk)
+        self.run()
+        switches.resume_money_out(actor=UserFactory(), reason="looked at")
+        told = self.told()
+        self.run()
+        assert (switches.is_money_out_stopped(), self.told()) == (False, told)
+        edit(ONE_MORE, two[1].pk)
+        assert self.run()["broken"]["wallet_shows_its_entries"] == 2
+        assert switches.is_money_out_stopped()
+        assert "wallet_shows_its_entries" in self.told()[len(told) :]

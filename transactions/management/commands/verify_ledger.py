@@ -4,22 +4,17 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, transaction
+from django.db import Error
 
 from fintech_core.watermark import WatermarkStalled
-from notifications.services import publish
-from transactions import switches
-from transactions.models import LedgerSeal
-from transactions.sealing.chain import complete_until, head
 from transactions.sealing.publishing import Head, NotAPublishedFile, read
-from transactions.verification import Report, marks, verify
+from transactions.verification import Report, verify
 from transactions.verification.copies import verify_copy
-from transactions.verification.incremental import Since
+from transactions.verification.onwards import stop_money_out, verify_onwards
 
 FOUND: Final = 3
 # A run that takes longer tells how far it is, whoever listens.
@@ -66,7 +61,7 @@ class Command(BaseCommand):
             report = self._report(options, published)
             stopped = options["stop_money_out"] and not report.balanced
             if stopped:
-                _stop(report)
+                stop_money_out(report.broken)
         except Error as error:
             raise CommandError(f"The ledger could not be verified: {str(error).splitlines()[0]}") from error
         if options["json"]:
@@ -83,32 +78,13 @@ class Command(BaseCommand):
             except OSError as error:
                 raise CommandError(f"The copy could not be read: {error}") from error
         if options["incremental"]:
-            return self._go_on(published, with_seals=options["seals"])
+            try:
+                return verify_onwards(
+                    with_seals=options["seals"], published=published, progress=self._progress
+                )
+            except WatermarkStalled as stalled:
+                raise CommandError(f"Nothing new can be called complete: {stalled}") from stalled
         return verify(progress=self._progress, with_seals=options["seals"], published=published)
-
-    def _go_on(self, published: list[Head], *, with_seals: bool) -> Report:
-        """Verify what is new since the last mark, and leave the next one if all is well."""
-        try:
-            cut = complete_until()
-        except WatermarkStalled as stalled:
-            raise CommandError(f"Nothing new can be called complete: {stalled}") from stalled
-        mark, note = marks.newest()
-        last: LedgerSeal | None = head() if with_seals else None
-        report = verify(
-            progress=self._progress,
-            with_seals=with_seals,
-            published=published,
-            since=None if mark is None else Since(mark.through_entry, mark.through_hold),
-            proven_seal=marks.proven_seal(mark) if mark is not None and with_seals else None,
-        )
-        if report.balanced:
-            marks.leave(cut=cut, report=report, before=mark, seal=last)
-        since = (
-            note
-            if mark is None
-            else f"Verified since entry {mark.through_entry}; before it, {mark.checked_at}."
-        )
-        return replace(report, notes=(*report.notes, since))
 
     def _progress(self, number: int, count: int, code: str) -> None:
         if self.talkative or time.monotonic() - self.started > LONG_S:
@@ -157,13 +133,3 @@ def _published(options: dict[str, Any]) -> list[Head]:
         return list(read(file))
     except (OSError, NotAPublishedFile) as error:
         raise CommandError(f"The published heads could not be read: {error}") from error
-
-
-@transaction.atomic
-def _stop(report: Report) -> None:
-    """Pause outgoing money and tell why, in one transaction."""
-    reason = f"verify_ledger: {', '.join(report.broken)}"[:500]
-    switches.stop_money_out(actor=None, reason=reason)
-    for code, count in report.broken.items():
-        payload = {"check": code, "detail": f"{count} found"}
-        publish(type="ledger.invariant_broken", user_id=None, payload=payload)
