@@ -19,7 +19,7 @@ from tests.flows.billing import (
     orders,
     payment_of,
 )
-from tests.flows.crashing import paused, swept
+from tests.flows.crashing import back_at_work, paused, swept
 from tests.flows.fragile import Fragile, How, gone, within
 from tests.outages import down
 from tests.stack import Stack
@@ -80,6 +80,7 @@ class TestBrokerGone:
             assert (money(ada), orders(stack, customer_id)) == (HELD, [])
         swept(stack, lambda: is_final(ada, answer.json()["id"]), "the bill is paid")
         is_settled_once(stack, ada, customer_id)
+        back_at_work(stack)
 
     def test_a_worker_with_the_vendors_answer_in_hand_needs_no_broker(self, fragile: Fragile) -> None:
         stack = fragile.stack
