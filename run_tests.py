@@ -8,7 +8,7 @@ run_tests.py --long                           only the long ones, full counts
 run_tests.py tests/users -k pin -x            whatever pytest takes
 
 A parallel run keeps its servers' data in memory where there is room, since they copy a database for every test that
-commits; ``LOCAL_DIR`` chooses another place.
+commits; ``LOCAL_DIR`` chooses another place. The logs of a failed run are saved in ``.local/failed-tests``.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+LOGS = ROOT / ".local" / "failed-tests"
 CATEGORIES = ("unit", "flow", "concurrency", "adapter", "architecture", "browser")
 PROCESSES = 3  # one more than the cores of a small machine: the flows wait more than they compute
 ROOM_BYTES = 3 * 2**30
@@ -89,6 +90,15 @@ def run(command: Sequence[str], folder: Path) -> int:
         return child.wait()
 
 
+def keep_logs(folder: Path) -> None:
+    """Save what the programs of a failed run have written from the folder that goes."""
+    shutil.rmtree(LOGS, ignore_errors=True)
+    for log in folder.rglob("*.log"):
+        kept = LOGS / log.relative_to(folder)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(log, kept)
+
+
 def main() -> None:
     """Run pytest in the folder of the project: as this process, or beside it where it has a folder in memory."""
     os.chdir(ROOT)
@@ -98,6 +108,8 @@ def main() -> None:
         os.execv(sys.executable, command)  # noqa: S606  becoming pytest is the point
     with folder_in(place) as folder:
         status = run(command, folder)
+        if status:
+            keep_logs(folder)
     sys.exit(status)
 
 
