@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 LOGS = ROOT / ".local" / "failed-tests"
 CATEGORIES = ("unit", "flow", "concurrency", "adapter", "architecture", "browser")
-PROCESSES = 4  # twice the cores of a small machine: the flows wait more than they compute
+PROCESSES = 3  # one more than the cores of a small machine: the flows wait more than they compute
 ROOM_BYTES = 3 * 2**30
 ENDING_S = 20.0
 APPS = (

@@ -32,9 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def databases(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Databases]:
     """The maker of test databases."""
     with django_db_blocker.unblock():
-        made = Databases()
-        yield made
-        made.leave()
+        yield Databases()
 
 
 @pytest.fixture(scope="session", autouse=True)
