@@ -55,15 +55,18 @@ def seal_ledger() -> None:
 
 @shared_task(name="transactions.verify_ledger")
 def verify_ledger() -> None:
-    """Prove what is new; what is broken, and was not at the last run, stops outgoing money."""
+    """Prove what is new; what is broken, and was not at the last run, stops outgoing money.
+
+    A finding is known once money out has been stopped for it: a run that fails before knows what the last one knew.
+    """
     name = "transactions.verify_ledger"
     known = last_detail(name).get("broken", {})
     with run_record(name) as detail:
+        detail["broken"] = known
         report = onwards.verify_onwards()
-        detail |= {"entries": report.totals.entries, "broken": dict(report.broken)}
-        found = onwards.worse(report.broken, known)
-        if found:
+        if found := onwards.worse(report.broken, known):
             onwards.stop_money_out(found)
+        detail |= {"entries": report.totals.entries, "broken": dict(report.broken)}
 
 
 @shared_task(name="transactions.finish_bulk_transfer")

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 from django.db.models import Max
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -352,3 +353,22 @@ class TestJob:
         assert self.run()["broken"]["wallet_shows_its_entries"] == 2
         assert switches.is_money_out_stopped()
         assert "wallet_shows_its_entries" in self.told()[len(told) :]
+
+    def test_a_finding_that_could_not_stop_money_out_is_not_known_yet(
+        self, two: tuple[Wallet, Wallet]
+    ) -> None:
+        edit(ONE_MORE, two[0].pk)
+        with psycopg.connect(conninfo("owner"), autocommit=True) as session:
+            session.execute(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$;"
+                "CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON waffle_switch"
+                " FOR EACH ROW EXECUTE FUNCTION refuse()"
+            )
+            with pytest.raises(DatabaseError, match="not now"):
+                tasks.verify_ledger()
+            failed = JobRun.objects.get(name="transactions.verify_ledger")
+            assert (failed.outcome, failed.detail["broken"], self.told()) == ("failed", {}, [])
+            session.execute("DROP TRIGGER refuse ON waffle_switch; DROP FUNCTION refuse()")
+        self.run()
+        assert switches.is_money_out_stopped()
+        assert "wallet_shows_its_entries" in self.told()
