@@ -43,7 +43,8 @@ class ReceiptViewSet(DocumentViewSet):
             return Response(ReceiptResponse(receipt).data)
         name = f"receipt-{receipt.transaction.pk}.pdf"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        from transactions.receipts import as_pdf  # a quarter of this program's start for the few who want one
+        # Loaded when one is drawn: the library takes a quarter of the program's start, and few ask for a PDF.
+        from transactions.receipts import as_pdf
 
         return HttpResponse(as_pdf.write(receipt), content_type=MEDIA_TYPES["pdf"], headers=headers)
 

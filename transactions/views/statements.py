@@ -84,9 +84,8 @@ class StatementViewSet(DocumentViewSet):
         name = f"statement-{wallet.currency}-{told.first}-{told.last}.{chosen}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         if chosen == "pdf":
-            from transactions.statements import (
-                as_pdf,
-            )  # as in receipts: the library is loaded when one is drawn
+            # As in receipts: the library is loaded when one is drawn.
+            from transactions.statements import as_pdf
 
             return HttpResponse(as_pdf.write(told), content_type=MEDIA_TYPES["pdf"], headers=headers)
         return StreamingHttpResponse(
