@@ -102,6 +102,8 @@ def keep_logs(folder: Path) -> None:
 def main() -> None:
     """Run pytest in the folder of the project: as this process, or beside it where it has a folder in memory."""
     os.chdir(ROOT)
+    # The tests start a hundred programs, each of which would compile the whole project anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, "-m", "pytest", *arguments_for_pytest(sys.argv[1:])]
     place = memory() if "--parallel" in sys.argv and "LOCAL_DIR" not in os.environ else None
     if place is None:
