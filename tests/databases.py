@@ -7,6 +7,7 @@ database. Dropping a database also drops its statistics, so deadlocks are counte
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from django.conf import settings
@@ -23,10 +24,27 @@ class Databases:
     def __init__(self) -> None:
         self.deadlocks = 0
         self._owner = {**connections["owner"].settings_dict}
+        self._session: psycopg.Connection | None = None
+        self._template = ""
 
-    def _execute(self, statement: sql.Composed) -> None:
-        with psycopg.connect(self._conninfo(str(self._owner["NAME"])), autocommit=True) as connection:
-            connection.execute(statement)
+    def _execute(self, statement: sql.Composable, *values: str) -> tuple[Any, ...] | None:
+        """Run a statement in a session that is kept, since this is done after each test that commits."""
+        try:
+            return self._run(statement, values)
+        except psycopg.OperationalError:  # a test has restarted the server
+            self.leave()
+            return self._run(statement, values)
+
+    def _run(self, statement: sql.Composable, values: tuple[str, ...]) -> tuple[Any, ...] | None:
+        if self._session is None or self._session.closed:
+            self._session = psycopg.connect(self._conninfo(str(self._owner["NAME"])), autocommit=True)
+        cursor = self._session.execute(statement, values)
+        return cursor.fetchone() if cursor.description else None
+
+    def leave(self) -> None:
+        """End the session."""
+        if self._session is not None:
+            self._session.close()
 
     def _conninfo(self, name: str) -> str:
         given = {
@@ -40,17 +58,18 @@ class Databases:
 
     def exists(self, name: str) -> bool:
         """Say whether the database exists."""
-        with psycopg.connect(self._conninfo(str(self._owner["NAME"])), autocommit=True) as connection:
-            row = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
-        return row is not None
+        return self._execute(sql.SQL("SELECT 1 FROM pg_database WHERE datname = %s"), name) is not None
 
     def template(self) -> str:
         """Return the name of the migrated template, building it when the migrations have changed."""
+        if self._template:
+            return self._template
         name = f"test_template_{_fingerprint()}"
         with psycopg.connect(self._conninfo(str(self._owner["NAME"])), autocommit=True) as guard:
             guard.execute("SELECT pg_advisory_lock(hashtext('test template'))")
             if not self.exists(name):
                 self._build(name)
+        self._template = name
         return name
 
     def _build(self, name: str) -> None:
@@ -89,10 +108,7 @@ class Databases:
 
     def deadlocks_of(self, name: str) -> int:
         """Return how many deadlocks PostgreSQL has counted in this database."""
-        with psycopg.connect(self._conninfo(str(self._owner["NAME"])), autocommit=True) as connection:
-            row = connection.execute(
-                "SELECT deadlocks FROM pg_stat_database WHERE datname = %s", [name]
-            ).fetchone()
+        row = self._execute(sql.SQL("SELECT deadlocks FROM pg_stat_database WHERE datname = %s"), name)
         return int(row[0]) if row and row[0] is not None else 0
 
     def use(self, name: str) -> None:

@@ -47,9 +47,8 @@ class Fingerprint:
             if table not in OUTSIDE and not table.startswith(FRAMEWORK)
         }
         assert {"transactions_ledgerentry", "wallet_wallet", "users_session"} <= set(watched)
-        self._query = sql.SQL(" UNION ALL ").join(
-            [_part(table, names) for table, names in sorted(watched.items())] + [_part(KEYS, ["id"])]
-        )
+        parts = [_part(table, names) for table, names in sorted(watched.items())] + [_part(KEYS, ["id"])]
+        self._query = sql.SQL(" UNION ALL ").join(parts).as_bytes(self._connection)
 
     def _columns(self) -> dict[str, list[str]]:
         rows = self._connection.execute(
