@@ -1,5 +1,6 @@
 """Fixtures of the whole suite: real PostgreSQL from a template, real commits where a test needs them."""
 
+import gc
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
 from rest_framework.test import APIClient
 
+from fintech_core.hashers import Argon2id
 from tests.databases import Databases, worker_name
 
 
@@ -28,6 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(getattr(pytest.mark, folder))
 
 
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass by what lives as long as the run: Django, the application, every test."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def databases(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Databases]:
     """The maker of test databases."""
@@ -39,6 +47,12 @@ def databases(django_test_environment: None, django_db_blocker: DjangoDbBlocker)
 def own_keys(django_test_environment: None) -> None:
     """Give this process keys of its own in Redis, so that no circuit or count of a neighbour's tests is met."""
     settings.CACHES["default"]["KEY_PREFIX"] = worker_name()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> None:
+    """Make passwords cheap in this process; the servers of the flow tests hash them at their full cost."""
+    Argon2id.memory_cost = 1024
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +71,7 @@ def django_db_setup(databases: Databases, django_db_blocker: DjangoDbBlocker) ->
         yield
         databases.close()
         databases.drop(name)
+        databases.leave()
     assert databases.deadlocks == 0, f"{databases.deadlocks} deadlocks were counted over this run"
 
 

@@ -42,6 +42,11 @@ class TestServing:
         assert ada.balance() == "0.00"
         assert PIN not in ada.get("/users/me").text
 
+    def test_a_password_is_hashed_at_its_full_cost(self, stack: Stack) -> None:
+        ada = stack.person(tier=0)
+        (row,) = stack.sql("SELECT password FROM users_user WHERE email = %s", ada.email)
+        assert row["password"].startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")  # OWASP's first choice
+
 
 class TestHurting:
     def test_a_killed_part_is_gone_and_comes_back(self, stack: Stack) -> None:
