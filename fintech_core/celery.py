@@ -4,10 +4,12 @@ Every task takes ids only, may run twice at once and may be lost; the row it wor
 """
 
 import os
+import sys
 from typing import Any, Final
 
 from celery import Celery
-from celery.signals import beat_init
+from celery.signals import beat_init, task_prerun
+from django.db import close_old_connections
 from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fintech_core.settings")
@@ -37,6 +39,15 @@ class Doorbell(Celery):
 app = Doorbell("fintech_core")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Celery would leave the database before and after each task, and connecting costs more than most tasks do. Kept as
+# for requests instead: checked when a task first asks, and left when broken.
+app.conf.CELERY_DB_REUSE_MAX = sys.maxsize
+
+
+@task_prerun.connect
+def look_at_connections(**_kwargs: Any) -> None:
+    """Let go of connections that are broken or too old, and have the others checked before they are used."""
+    close_old_connections()
 
 
 @beat_init.connect
