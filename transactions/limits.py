@@ -92,12 +92,13 @@ def check_spend(limits: Limits, spent: Spent, amount: Decimal, at: datetime) -> 
         raise KycRequired(
             "Verify your identity to send money.", how_to_fix="Submit your BVN or NIN: POST /users/me/kyc."
         )
-    for name, limit, used, resets_at in (
+    for name, limit, used, reset_after in (
         ("single", limits.single, ZERO, None),
-        ("daily", limits.daily, spent.today, clock.next_day(at)),
-        ("monthly", limits.monthly, spent.this_month, clock.next_month(at)),
+        ("daily", limits.daily, spent.today, clock.next_day),
+        ("monthly", limits.monthly, spent.this_month, clock.next_month),
     ):
         if limit is not None and used + amount > limit:
+            resets_at = None if reset_after is None else reset_after(at)
             raise LimitExceeded(
                 f"The {name} limit of tier {limits.tier} is {format_amount(limit, limits.currency)} {limits.currency}.",
                 limit_name=name,

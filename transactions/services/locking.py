@@ -64,7 +64,7 @@ def lock_wallets(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
     if not wanted:
         return {}
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        rows = cursor.execute(LOCK, {"wanted": wanted}).fetchall()
+        rows = cursor.execute(LOCK, {"wanted": f"{{{','.join(map(str, wanted))}}}"}).fetchall()
     if connection.queries_logged:
         connection.queries_log.append({"sql": LOCK, "time": ""})
     locked = {row[0]: _locked(row) for row in rows}

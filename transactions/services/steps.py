@@ -237,10 +237,17 @@ class Step:
                 balance, version = wallet.balance, wallet.version
             self.batch.entries.append(
                 EntryRow(
-                    transaction_id, account_id(leg.account, leg.currency), leg.wallet_id, str(leg.direction),
-                    leg.amount, leg.currency, balance, version, effective_at,
+                    transaction_id=transaction_id,
+                    account_id=account_id(leg.account, leg.currency),
+                    wallet_id=leg.wallet_id,
+                    direction=str(leg.direction),
+                    amount=leg.amount,
+                    currency=leg.currency,
+                    balance_after=balance,
+                    version=version,
+                    effective_at=effective_at,
                 )
-            )  # fmt: skip
+            )
 
     def _add_transaction(self, draft: TransactionDraft, status: str, *, hold_amount: Decimal | None) -> None:
         self.batch.transactions.append(
