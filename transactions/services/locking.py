@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -29,6 +29,10 @@ LOCK = """
     ORDER BY w.id
     FOR NO KEY UPDATE OF w
 """
+# PostgreSQL takes an array of unknown length for ten, so that a plan for two looks cheaper every time and is made anew
+# for every transfer: a third of what the whole lock costs.
+PAIR: Final = 2
+LOCK_PAIR: LiteralString = LOCK.replace("= ANY(%(wanted)s::uuid[])", "IN (%(first)s, %(last)s)")
 
 
 @dataclass(slots=True)
@@ -63,10 +67,14 @@ def lock_wallets(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
     wanted = sorted(set(wallet_ids))
     if not wanted:
         return {}
+    statement: LiteralString = LOCK
+    parameters: dict[str, object] = {"wanted": wanted}
+    if len(wanted) <= PAIR:
+        statement, parameters = LOCK_PAIR, {"first": wanted[0], "last": wanted[-1]}
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        rows = cursor.execute(LOCK, {"wanted": f"{{{','.join(map(str, wanted))}}}"}).fetchall()
+        rows = cursor.execute(statement, parameters).fetchall()
     if connection.queries_logged:
-        connection.queries_log.append({"sql": LOCK, "time": ""})
+        connection.queries_log.append({"sql": statement, "time": ""})
     locked = {row[0]: _locked(row) for row in rows}
     crashpoints.reach("ledger.locked")
     if len(locked) != len(wanted):

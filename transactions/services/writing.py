@@ -33,7 +33,7 @@ new_transactions AS (
            d.from_wallet_id, d.to_wallet_id, d.from_user_id, d.to_user_id, d.initiated_by_id, d.description,
            d.metadata, d.reverses_id, d.refund_of_id, d.source_kind, d.source_id, NULL, '', NULL, '', moment.at,
            CASE WHEN d.status = 'completed' THEN moment.at END, d.effective_at
-    FROM moment, jsonb_to_recordset(%(transactions)s::jsonb) AS d(
+    FROM moment, json_to_recordset(%(transactions)s::json) AS d(
         id uuid, reference text, type text, status text, currency text, amount numeric, fee numeric,
         hold_amount numeric, expires_at timestamptz, from_wallet_id uuid, to_wallet_id uuid, from_user_id uuid,
         to_user_id uuid, initiated_by_id uuid, description text, metadata jsonb, reverses_id uuid, refund_of_id uuid,
@@ -44,7 +44,7 @@ _RESOLVED = """
 resolved AS (
     UPDATE transactions_transaction t
     SET status = r.status, amount = r.amount, fee = r.fee, failure_code = r.failure_code, completed_at = moment.at
-    FROM moment, jsonb_to_recordset(%(resolutions)s::jsonb) AS r(
+    FROM moment, json_to_recordset(%(resolutions)s::json) AS r(
         id uuid, status text, amount numeric, fee numeric, failure_code text)
     WHERE t.id = r.id AND t.status = 'pending'
     RETURNING t.id
@@ -56,7 +56,7 @@ wallets AS (
     SET balance = d.balance, held = d.held, version = d.version,
         last_entry_at = CASE WHEN d.entries > 0 THEN moment.at ELSE w.last_entry_at END,
         spent_today = d.spent_today, spent_this_month = d.spent_this_month, spent_on = d.spent_on
-    FROM moment, jsonb_to_recordset(%(wallets)s::jsonb) AS d(
+    FROM moment, json_to_recordset(%(wallets)s::json) AS d(
         id uuid, balance numeric, held numeric, version bigint, entries int, spent_today numeric,
         spent_this_month numeric, spent_on date)
     WHERE w.id = d.id
@@ -69,7 +69,7 @@ entries AS (
         created_at, effective_at)
     SELECT e.transaction_id, e.account_id, e.wallet_id, e.direction, e.amount, e.currency, e.balance_after, e.version,
            moment.at, e.effective_at
-    FROM moment, ROWS FROM (jsonb_to_recordset(%(entries)s::jsonb) AS (
+    FROM moment, ROWS FROM (json_to_recordset(%(entries)s::json) AS (
         transaction_id uuid, account_id bigint, wallet_id uuid, direction text, amount numeric, currency text,
         balance_after numeric, version bigint, effective_at timestamptz)) WITH ORDINALITY AS e(
         transaction_id, account_id, wallet_id, direction, amount, currency, balance_after, version, effective_at, line)
@@ -77,7 +77,7 @@ entries AS (
     ORDER BY e.line
 )"""
 
-_ONLY_RESOLVED = """WHERE e.transaction_id NOT IN (SELECT id FROM jsonb_to_recordset(%(resolutions)s::jsonb) AS r(id uuid))
+_ONLY_RESOLVED = """WHERE e.transaction_id NOT IN (SELECT id FROM json_to_recordset(%(resolutions)s::json) AS r(id uuid))
           OR e.transaction_id IN (SELECT id FROM resolved)"""
 
 _MOMENT = (
@@ -100,7 +100,7 @@ STEP = "".join(
 
 # Ordinary steps pay nothing for what a conversion writes besides: a step that has one runs a statement of its own.
 _CONVERTED = """
-    LEFT JOIN jsonb_to_recordset(%(conversions)s::jsonb) AS c(id uuid, amount numeric, currency text, rate numeric)
+    LEFT JOIN json_to_recordset(%(conversions)s::json) AS c(id uuid, amount numeric, currency text, rate numeric)
            ON c.id = d.id
 )"""
 _CONVERTING = (
