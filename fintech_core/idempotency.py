@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -24,10 +24,20 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from fintech_core import clock, crashpoints
 from fintech_core.exceptions import DomainError, domain_problem
 from fintech_core.models import IdempotencyRecord
+from fintech_core.prepared import PreparedRead, prepared
 
 LOOKUP_LIMIT_S = 2.0
 LOOKUP_PAUSE_S = 0.1
 TRANSACTION_ATTEMPTS = 3
+TRY_LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(%s)"
+_RECORD = PreparedRead(
+    lambda user_id, operation, key: IdempotencyRecord.objects.filter(
+        user_id=user_id, operation=operation, key=key
+    ),
+    user_id=UUID(int=1),
+    operation="an operation",
+    key="a key",
+)
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
 KEPT_FOR = timedelta(days=30)
 FORGET_BATCH = 1_000
@@ -99,9 +109,7 @@ def find(scope: Scope) -> Answer | None:
     Raises KeyReused when the key was used with another body. A document that has become final is stored as the
     answer for good.
     """
-    record = IdempotencyRecord.objects.filter(
-        user_id=scope.user_id, operation=scope.operation, key=scope.key
-    ).first()
+    record = _RECORD.first(user_id=scope.user_id, operation=scope.operation, key=scope.key)
     return None if record is None else _replay(record, scope)
 
 
@@ -177,8 +185,7 @@ def _run_once(scope: Scope, work: Callable[[], Answer], request_id: str | None) 
 def _claim(scope: Scope) -> Answer | None:
     """Take the key's lock, outside any savepoint, then look again under it."""
     lock = hashlib.sha256(f"{scope.user_id}|{scope.operation}|{scope.key}".encode()).digest()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(lock[:8], "big", signed=True)])
+    with prepared(TRY_LOCK, [int.from_bytes(lock[:8], "big", signed=True)]) as cursor:
         row = cursor.fetchone()
     if not row or not row[0]:
         raise InProgress(

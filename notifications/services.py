@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from fintech_core import audit, clock
 from fintech_core.fields import SecretText
 from fintech_core.ids import uuid7
+from fintech_core.prepared import prepared
 from fintech_core.serializers import instant
 from notifications.bell import Bell
 from notifications.catalogue import CATALOGUE
@@ -32,7 +33,7 @@ _bell = Bell("notifications.relay_events", interval_s=RING_INTERVAL_S)
 
 # The condition gives the transaction its xid before an id is drawn, which the watermark relies on: a WHERE
 # runs before the select list and its defaults, while a plain INSERT draws the id first.
-_INSERT = """
+_INSERT: LiteralString = """
     INSERT INTO notifications_event
            (public_id, type, user_id, payload, created_at, due_at, attempts, error)
     SELECT public_id, type, user_id, payload, at, at, 0, ''
@@ -79,8 +80,7 @@ def publish_many(drafts: Sequence[EventDraft]) -> list[Event]:
         )
         for draft in drafts
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [_as_json(events)])
+    with prepared(_INSERT, [_as_json(events)]) as cursor:
         ids: dict[UUID, int] = dict(cursor.fetchall())
     for event in events:
         event.id = ids[event.public_id]

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet, Sum
 from fintech_core import clock
 from fintech_core.exceptions import NotFound
 from fintech_core.money import format_amount
+from fintech_core.prepared import PreparedRead
 from fintech_core.serializers import instant
 from transactions import limits
 from transactions.enums import REFUNDABLE, TransactionStatus, TransactionType
@@ -19,6 +20,20 @@ from transactions.rendering import with_parties
 from users.models import User
 from wallet.enums import WalletKind
 from wallet.models import Wallet
+
+_MAIN_WALLETS = Wallet.objects.select_related("owner").filter(kind=WalletKind.MAIN, owner__is_active=True)
+_WALLET_BY_EMAIL = PreparedRead(
+    lambda to, currency: _MAIN_WALLETS.filter(owner__email=to, currency=currency),
+    to="an address",
+    currency="a currency",
+)
+_WALLET_BY_PHONE = PreparedRead(
+    lambda to, currency: _MAIN_WALLETS.filter(
+        owner__phone=to, owner__phone_verified_at__isnull=False, currency=currency
+    ),
+    to="+2348000000000",
+    currency="a currency",
+)
 
 
 def transactions_of(*, user: User) -> "QuerySet[Transaction]":
@@ -79,6 +94,12 @@ def find_recipient(*, to: str) -> User | None:
     if "@" in to:
         return User.objects.filter(email=to.strip().lower(), is_active=True).first()
     return User.objects.filter(phone=to, phone_verified_at__isnull=False, is_active=True).first()
+
+
+def find_wallet_of(*, to: str, currency: str) -> Wallet | None:
+    """Find the main wallet, with its owner, of whoever ``find_recipient`` would find."""
+    read = _WALLET_BY_EMAIL if "@" in to else _WALLET_BY_PHONE
+    return read.first(to=to.strip().lower() if "@" in to else to, currency=currency)
 
 
 def find_recipients(*, to: Iterable[str]) -> dict[str, User]:

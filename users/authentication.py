@@ -1,6 +1,7 @@
 """Who asks: an access token in the ``Authorization`` header, and the living session behind it."""
 
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -8,10 +9,16 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 
+from fintech_core.prepared import PreparedRead
 from users import tokens
 from users.models import Session, User
 
 SCHEME = "Bearer"
+_SESSION = PreparedRead(
+    lambda session_id, user_id: Session.objects.select_related("user").filter(pk=session_id, user_id=user_id),
+    session_id=UUID(int=1),
+    user_id=UUID(int=2),
+)
 
 
 class AccessTokenAuthentication(BaseAuthentication):
@@ -34,11 +41,7 @@ class AccessTokenAuthentication(BaseAuthentication):
             ) from None
         except TokenBackendError:
             raise AuthenticationFailed("The access token is not valid.", code="token_invalid") from None
-        session = (
-            Session.objects.select_related("user")
-            .filter(pk=claims.session_id, user_id=claims.user_id)
-            .first()
-        )
+        session = _SESSION.first(session_id=claims.session_id, user_id=claims.user_id)
         if session is None:
             raise AuthenticationFailed("The access token is not valid.", code="token_invalid")
         if session.revoked_at is not None or not session.user.is_active:

@@ -6,9 +6,18 @@ from django.db.models import QuerySet
 
 from fintech_core.exceptions import NotFound
 from fintech_core.money import format_amount
+from fintech_core.prepared import PreparedRead
 from users.models import User
 from wallet.enums import WalletKind
 from wallet.models import Wallet
+
+_MAIN_WALLET = PreparedRead(
+    lambda user_id, currency: Wallet.objects.filter(
+        owner_id=user_id, kind=WalletKind.MAIN, currency=currency
+    ),
+    user_id=UUID(int=1),
+    currency="a currency",
+)
 
 
 def wallets_of(*, user: User) -> QuerySet[Wallet]:
@@ -41,7 +50,7 @@ def get_wallet_for(*, user: User, wallet_id: UUID) -> Wallet:
 
 def get_main_wallet(*, user_id: UUID, currency: str) -> Wallet:
     """Return the main wallet of a user in this currency; raises NotFound when none is open."""
-    wallet = Wallet.objects.filter(owner_id=user_id, kind=WalletKind.MAIN, currency=currency).first()
+    wallet = _MAIN_WALLET.first(user_id=user_id, currency=currency)
     if wallet is None:
         raise NotFound(f"There is no {currency} wallet.")
     return wallet

@@ -11,16 +11,12 @@ from decimal import Decimal
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
-import psycopg
-from django.db import connection
-
 from fintech_core import crashpoints
 from fintech_core.exceptions import NotFound
+from fintech_core.prepared import prepared
 from transactions.limits import Spent
 
-# Written out because Django's cursors send their parameters inside the text, so that the server parses and plans it
-# anew for every posting; this one is prepared like the statement that writes. The order is what keeps two postings
-# from waiting for each other in a ring.
+# The order is what keeps two postings from waiting for each other in a ring.
 LOCK = """
     SELECT w.id, w.owner_id, w.kind, w.currency, w.status, u.kyc_tier, w.balance, w.held, w.version, w.last_entry_at,
            w.spent_today, w.spent_this_month, w.spent_on
@@ -71,10 +67,8 @@ def lock_wallets(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
     parameters: dict[str, object] = {"wanted": wanted}
     if len(wanted) <= PAIR:
         statement, parameters = LOCK_PAIR, {"first": wanted[0], "last": wanted[-1]}
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        rows = cursor.execute(statement, parameters).fetchall()
-    if connection.queries_logged:
-        connection.queries_log.append({"sql": statement, "time": ""})
+    with prepared(statement, parameters) as cursor:
+        rows = cursor.fetchall()
     locked = {row[0]: _locked(row) for row in rows}
     crashpoints.reach("ledger.locked")
     if len(locked) != len(wanted):

@@ -6,18 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction as db
-
 from fintech_core.money import format_amount
 from notifications.services import EventDraft, publish_many
 from transactions.errors import RecipientCannotReceive, RecipientNotFound, SameWallet
 from transactions.models import Transaction
 from transactions.rendering import masked_name
-from transactions.selectors import find_recipient
+from transactions.selectors import find_recipient, find_wallet_of
 from transactions.services.ledger import TransactionService
 from users.models import User
-from wallet.enums import WalletKind
-from wallet.models import Wallet
 from wallet.selectors import get_main_wallet
 
 
@@ -29,7 +25,6 @@ class Lookup:
     verified: bool
 
 
-@db.atomic
 def send_money(
     *,
     sender: User,
@@ -41,19 +36,19 @@ def send_money(
     metadata: Mapping[str, Any] | None = None,
     if_match: str | None = None,
 ) -> Transaction:
-    """Send money to whoever ``to`` (e-mail or phone) belongs to, and tell both.
+    """Send money to whoever ``to`` (e-mail or phone) belongs to, and tell both, in the caller's transaction.
 
     Raises RecipientNotFound, RecipientCannotReceive, SameWallet, InsufficientFunds, LimitExceeded, KycRequired,
     WalletFrozen, MoneyOutPaused, NotFound (no wallet in this currency), PreconditionFailed (``if_match`` names another
     state of the sender's wallet).
     """
-    recipient = find_recipient(to=to)
+    target = find_wallet_of(to=to, currency=currency)
+    recipient = target.owner if target is not None else find_recipient(to=to)
     if recipient is None:
         raise RecipientNotFound("Nobody here has this e-mail address or verified phone number.")
     if recipient.pk == sender.pk:
         raise SameWallet("Sender and recipient are the same person.")
     source = get_main_wallet(user_id=sender.pk, currency=currency)
-    target = Wallet.objects.filter(owner=recipient, kind=WalletKind.MAIN, currency=currency).first()
     if target is None:
         raise RecipientCannotReceive(f"The recipient has no {currency} wallet.")
     sent = TransactionService.transfer_money(

@@ -13,10 +13,10 @@ from decimal import Decimal
 from typing import Any, TypedDict
 from uuid import UUID
 
-import psycopg
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
+from fintech_core.prepared import prepared
 from transactions.drafts import Conversion
 from transactions.enums import TransactionStatus
 from transactions.models import Transaction
@@ -77,8 +77,9 @@ entries AS (
     ORDER BY e.line
 )"""
 
-_ONLY_RESOLVED = """WHERE e.transaction_id NOT IN (SELECT id FROM json_to_recordset(%(resolutions)s::json) AS r(id uuid))
-          OR e.transaction_id IN (SELECT id FROM resolved)"""
+_ONLY_RESOLVED = """
+    WHERE e.transaction_id NOT IN (SELECT id FROM json_to_recordset(%(resolutions)s::json) AS r(id uuid))
+       OR e.transaction_id IN (SELECT id FROM resolved)"""
 
 _MOMENT = (
     "WITH moment AS MATERIALIZED (SELECT greatest(clock_timestamp(), %(not_before)s::timestamptz) AS at),"
@@ -112,7 +113,9 @@ _CONVERTING = (
 
 # Rows are dicts from their birth to the statement: the keys are the columns that it names, and whatever JSON has no
 # word for goes in as the text that PostgreSQL reads.
-_as_json = json.JSONEncoder(default=str, ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+_as_json = json.JSONEncoder(
+    default=str, ensure_ascii=False, check_circular=False, separators=(",", ":")
+).encode
 
 
 _FIELDS = tuple(field.attname for field in Transaction._meta.concrete_fields)
@@ -213,10 +216,11 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
                 for pk, found in batch.conversions.items()
             ]
         )
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        if not wallets:
-            cursor.execute(TAKE_TRANSACTION_ID)
-        row = cursor.execute(statement, parameters).fetchone()
+    if not wallets:
+        with prepared(TAKE_TRANSACTION_ID):
+            """The id is taken."""
+    with prepared(statement, parameters) as cursor:
+        row = cursor.fetchone()
     if row is None or row[1] != len(batch.resolutions):
         raise NotAllResolved
     moment: datetime = row[0]

@@ -17,11 +17,17 @@ from django.db import transaction
 
 from fintech_core import audit, clock
 from fintech_core.exceptions import DomainError, FieldError, NotFound, ServiceUnavailable
+from fintech_core.prepared import PreparedRead
 from notifications.services import publish
 from users import key_rings, obvious_pins
 from users.errors import InvalidPassword, InvalidPin, OwnCase, PinLocked, PinNotSet, PinRequired
 from users.models import KycCase, TransactionPin, User
 from users.models.pins import MAX_WRONG_PINS
+
+_LOCKED_PIN = PreparedRead(
+    lambda user_id: TransactionPin.objects.select_for_update(no_key=True).filter(user_id=user_id),
+    user_id=UUID(int=1),
+)
 
 
 @lru_cache(maxsize=8)
@@ -63,7 +69,7 @@ def verify(*, user_id: UUID, pin: str | None) -> None:
 
 def _check(user_id: UUID, pin: str, now: datetime) -> DomainError | None:
     """Compare on the locked row and write what follows; the caller raises the refusal after COMMIT."""
-    row = TransactionPin.objects.select_for_update(no_key=True).filter(user_id=user_id).first()
+    row = _LOCKED_PIN.first(user_id=user_id)
     if row is None:
         return PinNotSet(
             "Set a transaction PIN before money can leave.", how_to_fix="PUT /api/v1/users/me/pin"
@@ -159,7 +165,7 @@ def reset(*, user_id: UUID, actor: User, reason: str) -> None:
     """
     if actor.pk == user_id:
         raise OwnCase("Somebody else has to reset your PIN.")
-    row = TransactionPin.objects.select_for_update(no_key=True).filter(user_id=user_id).first()
+    row = _LOCKED_PIN.first(user_id=user_id)
     if row is None:
         raise NotFound("This customer has no PIN.")
     audit.record(

@@ -106,6 +106,7 @@ class Bank:
         )  # fmt: skip
         return [TransactionService.post(draft, now=clock.now()).pk]
 
+    @transaction.atomic
     def transfer(self, sender: Place, receiver: Place, amount: int) -> list[UUID]:
         sent = send_money(
             sender=self.people[sender[0]], to=self.people[receiver[0]].email, amount=amount * KOBO,

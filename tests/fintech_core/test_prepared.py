@@ -1,0 +1,138 @@
+"""Prepared statements: what Django's own reads give, without composing them anew."""
+
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.db.transaction import TransactionManagementError
+from django.db.utils import IntegrityError
+from django.test.utils import CaptureQueriesContext
+
+from fintech_core import clock
+from fintech_core.models import IdempotencyRecord
+from fintech_core.prepared import PreparedRead, prepared
+from tests.factories import UserFactory
+from users.models import User
+from wallet.models import Wallet
+
+SAMPLE = UUID(int=1)
+
+
+def by_id(pk: UUID) -> "QuerySet[User]":
+    return User.objects.filter(pk=pk)
+
+
+@pytest.mark.django_db
+class TestPreparedRead:
+    def test_gives_the_row_that_django_gives(self) -> None:
+        ada = UserFactory(phone="+2348031234567")
+        found = PreparedRead(by_id, pk=SAMPLE).first(pk=ada.pk)
+        stored = User.objects.get(pk=ada.pk)
+        assert found is not None
+        assert {field.attname: getattr(found, field.attname) for field in User._meta.concrete_fields} == {
+            field.attname: getattr(stored, field.attname) for field in User._meta.concrete_fields
+        }
+        found.first_name = "Bola"
+        found.save()
+        assert User.objects.get(pk=ada.pk).first_name == "Bola"
+
+    def test_gives_each_value_its_own_row_or_none(self) -> None:
+        ada, bola = UserFactory(), UserFactory()
+        read = PreparedRead(by_id, pk=SAMPLE)
+        assert [read.first(pk=pk) for pk in (ada.pk, bola.pk, uuid4(), ada.pk)] == [ada, bola, None, ada]
+
+    def test_brings_related_rows_along(self) -> None:
+        ada = UserFactory()
+        read = PreparedRead(
+            lambda owner: Wallet.objects.select_related("owner").filter(owner_id=owner), owner=SAMPLE
+        )
+        with CaptureQueriesContext(connection) as queries:
+            found = read.first(owner=ada.pk)
+            assert found is not None
+            assert found.owner == ada
+        assert len(queries) == 1
+
+    def test_converts_what_a_field_converts(self) -> None:
+        IdempotencyRecord.objects.create(
+            user_id=SAMPLE, operation="a", key="k", fingerprint="f", response_status=200, response_body="secret",
+            created_at=clock.now(),
+        )  # fmt: skip
+        read = PreparedRead(lambda key: IdempotencyRecord.objects.filter(key=key), key="a sample")
+        found = read.first(key="k")
+        assert found is not None
+        assert found.response_body == "secret"
+
+    def test_a_value_is_a_value_and_no_sql(self) -> None:
+        UserFactory(email="ada@example.com")
+        read = PreparedRead(lambda email: User.objects.filter(email=email), email="a sample")
+        assert read.first(email="' OR true --") is None
+
+    @pytest.mark.parametrize("values", [{}, {"id": SAMPLE}, {"pk": SAMPLE, "email": "x"}])
+    def test_a_place_without_value_and_a_value_without_place_are_refused(
+        self, values: dict[str, UUID | str]
+    ) -> None:
+        with pytest.raises(TypeError, match="the places are"):
+            PreparedRead(by_id, pk=SAMPLE).first(**values)
+
+    def test_a_sample_that_the_query_does_not_hold_is_refused(self) -> None:
+        read = PreparedRead(lambda pk: User.objects.exclude(first_name=f"{pk}"), pk=SAMPLE)
+        with pytest.raises(ImproperlyConfigured, match="not every sample"):
+            read.first(pk=SAMPLE)
+
+
+class TestInATransaction:
+    @pytest.mark.usefixtures("committed_db")
+    def test_a_read_that_locks_needs_one(self) -> None:
+        ada = UserFactory()
+        read = PreparedRead(lambda pk: User.objects.select_for_update().filter(pk=pk), pk=SAMPLE)
+        with transaction.atomic():
+            assert read.first(pk=ada.pk) == ada
+        with pytest.raises(TransactionManagementError):
+            read.first(pk=ada.pk)
+
+    @pytest.mark.django_db
+    def test_a_broken_one_takes_no_statement(self) -> None:
+        with transaction.atomic():
+            transaction.set_rollback(True)
+            with pytest.raises(TransactionManagementError):
+                PreparedRead(by_id, pk=SAMPLE).first(pk=SAMPLE)
+
+    @pytest.mark.django_db
+    def test_what_the_database_refuses_is_an_error_of_django(self) -> None:
+        with (
+            pytest.raises(IntegrityError),
+            transaction.atomic(),
+            prepared("INSERT INTO users_user DEFAULT VALUES"),
+        ):
+            raise AssertionError("it is refused before")
+
+    @pytest.mark.usefixtures("committed_db")
+    def test_a_connection_that_has_died_is_replaced_as_at_any_request(self) -> None:
+        ada = UserFactory()
+        read = PreparedRead(by_id, pk=SAMPLE)
+        assert read.first(pk=ada.pk) == ada
+        owner = settings.DATABASES["owner"]
+        with psycopg.connect(
+            dbname=owner["NAME"], user=owner["USER"], host=owner["HOST"], port=owner["PORT"], autocommit=True
+        ) as other:
+            backend = connection.connection.info.backend_pid
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
+        connection.close_if_unusable_or_obsolete()  # what the next request does first
+        assert read.first(pk=ada.pk) == ada
+        assert connection.connection.info.backend_pid != backend
+
+    @pytest.mark.usefixtures("committed_db")
+    def test_postgresql_keeps_its_plan(self) -> None:
+        ada = UserFactory()
+        read = PreparedRead(by_id, pk=SAMPLE)
+        for _ in range(12):
+            read.first(pk=ada.pk)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE '%FROM \"users_user\"%'"
+            )
+            assert [row[0] > 0 for row in cursor.fetchall()] == [True]
