@@ -24,7 +24,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from fintech_core import clock, crashpoints
 from fintech_core.exceptions import DomainError, domain_problem
 from fintech_core.models import IdempotencyRecord
-from fintech_core.prepared import PreparedRead, prepared
+from fintech_core.prepared import PreparedInsert, PreparedRead, prepared
 
 LOOKUP_LIMIT_S = 2.0
 LOOKUP_PAUSE_S = 0.1
@@ -38,6 +38,10 @@ _RECORD = PreparedRead(
     operation="an operation",
     key="a key",
 )
+_NEW_RECORD = PreparedInsert(
+    IdempotencyRecord, "user_id", "operation", "key", "fingerprint", "document_kind", "document_id", "response_status",
+    "response_body", "created_at",
+)  # fmt: skip
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
 KEPT_FOR = timedelta(days=30)
 FORGET_BATCH = 1_000
@@ -196,7 +200,7 @@ def _claim(scope: Scope) -> Answer | None:
 
 def _store(scope: Scope, answer: Answer) -> None:
     kind, document_id = answer.document or ("", None)
-    IdempotencyRecord.objects.create(
+    _NEW_RECORD.run(
         user_id=scope.user_id,
         operation=scope.operation,
         key=scope.key,

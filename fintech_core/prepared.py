@@ -17,6 +17,7 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
 from django.db.transaction import TransactionManagementError
+from psycopg import sql
 
 Row = TypeVar("Row", bound=Model)
 Parameters = Mapping[str, object] | Sequence[object]
@@ -70,6 +71,31 @@ class PreparedRead(Generic[Row]):
             row = cursor.fetchone()
         found: Row | None = None if row is None else composed.instance(list(row))
         return found
+
+
+class PreparedInsert:
+    """One new row of a model with the given fields, each converted by its field; nothing is read back."""
+
+    def __init__(self, model: type[Model], *names: str) -> None:
+        fields = {field.name: field for field in model._meta.concrete_fields}
+        self._fields = [fields[name] for name in names]
+        self._statement = (
+            sql.SQL("INSERT INTO {} ({}) VALUES ({})")
+            .format(
+                sql.Identifier(model._meta.db_table),
+                sql.SQL(", ").join(sql.Identifier(str(field.column)) for field in self._fields),
+                sql.SQL(", ").join(sql.Placeholder() for _ in self._fields),
+            )
+            .as_bytes()
+        )
+
+    def run(self, **values: object) -> None:
+        """Write the row; every field that was named needs its value. Raises IntegrityError and the like."""
+        parameters = [field.get_db_prep_save(values.pop(field.name), connection) for field in self._fields]
+        if values:
+            raise TypeError(f"no place for {sorted(values)}")
+        with prepared(self._statement, parameters):
+            """It is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fintech_core import clock
 from fintech_core.models import IdempotencyRecord
-from fintech_core.prepared import PreparedRead, prepared
+from fintech_core.prepared import PreparedInsert, PreparedRead, prepared
 from tests.factories import UserFactory
 from users.models import User
 from wallet.models import Wallet
@@ -82,6 +82,36 @@ class TestPreparedRead:
         read = PreparedRead(lambda pk: User.objects.exclude(first_name=f"{pk}"), pk=SAMPLE)
         with pytest.raises(ImproperlyConfigured, match="not every sample"):
             read.first(pk=SAMPLE)
+
+
+@pytest.mark.django_db
+class TestPreparedInsert:
+    FIELDS = ("user_id", "operation", "key", "fingerprint", "response_status", "response_body", "created_at")
+
+    def row(self, **changes: object) -> dict[str, object]:
+        row = {"user_id": SAMPLE, "operation": "a", "key": "k", "fingerprint": "f", "created_at": clock.now()}
+        return {**row, "response_status": 200, "response_body": "secret", **changes}
+
+    def test_writes_what_django_reads(self) -> None:
+        insert = PreparedInsert(IdempotencyRecord, *self.FIELDS, "document_kind")
+        row = self.row(document_kind="")
+        insert.run(**row)
+        stored = IdempotencyRecord.objects.get()
+        assert {name: getattr(stored, name) for name in row} == row
+
+    def test_refuses_what_the_database_refuses(self) -> None:
+        insert = PreparedInsert(IdempotencyRecord, *self.FIELDS, "document_kind")
+        insert.run(**self.row(document_kind=""))
+        with pytest.raises(IntegrityError), transaction.atomic():
+            insert.run(**self.row(document_kind=""))
+        assert IdempotencyRecord.objects.count() == 1
+
+    def test_needs_every_value_and_takes_no_other(self) -> None:
+        insert = PreparedInsert(IdempotencyRecord, *self.FIELDS)
+        with pytest.raises(KeyError):
+            insert.run(user_id=SAMPLE)
+        with pytest.raises(TypeError, match="document_kind"):
+            insert.run(**self.row(document_kind=""))
 
 
 class TestInATransaction:
