@@ -20,7 +20,7 @@ ROLES_TIMEOUT_S = 30.0
 SETTINGS = {
     "listen_addresses": "",
     "port": str(POSTGRES_PORT),
-    "max_connections": "200",
+    "max_connections": "300",
     "shared_buffers": "256MB",
     "fsync": "on",
     "full_page_writes": "on",

@@ -80,7 +80,7 @@ class TestServers:
             ("statement_timeout", "10s"), ("lock_timeout", "5s"),
             ("idle_in_transaction_session_timeout", "15s"), ("synchronous_commit", "on"), ("fsync", "on"),
             ("full_page_writes", "on"), ("data_checksums", "on"), ("listen_addresses", ""),
-            ("max_connections", "200"), ("shared_buffers", "256MB"), ("TimeZone", "UTC"),
+            ("max_connections", "300"), ("shared_buffers", "256MB"), ("TimeZone", "UTC"),
             ("server_encoding", "UTF8"),
         ],
     )  # fmt: skip
