@@ -33,11 +33,11 @@ SERVERS = (
 class Run:
     """The command in a process group of its own, with a LOCAL_DIR whose name has a space."""
 
-    def __init__(self, folder: Path) -> None:
-        self.local_dir = folder / "local dir"
+    def __init__(self, local_dir: Path, output: Path) -> None:
+        self.local_dir = local_dir
         self.port, self.sandbox_port = free_ports(2)
         self.address = f"http://127.0.0.1:{self.port}"
-        self.output = folder / "output"
+        self.output = output
         inherited = {name: value for name, value in os.environ.items() if name not in SERVERS}
         self.environment = {
             **inherited,
@@ -92,10 +92,16 @@ class Run:
         return everything
 
 
+@pytest.fixture(scope="module")
+def local_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the first run makes and the second finds."""
+    return tmp_path_factory.mktemp("run") / "local dir"
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
+def run(local_dir: Path, tmp_path: Path) -> Iterator[Run]:
     """A run that is up."""
-    started = Run(tmp_path)
+    started = Run(local_dir, tmp_path / "output")
     try:
         started.wait_until_up()
         yield started

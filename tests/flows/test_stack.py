@@ -47,6 +47,20 @@ class TestServing:
         (row,) = stack.sql("SELECT password FROM users_user WHERE email = %s", ada.email)
         assert row["password"].startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")  # OWASP's first choice
 
+    def test_a_worker_keeps_its_connections_from_task_to_task(self, stack: Stack) -> None:
+        def connected() -> set[int]:
+            rows = stack.sql(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s",
+                "stack-worker",
+            )
+            return {row["pid"] for row in rows}
+
+        stack.person()  # several tasks
+        before = connected()
+        assert before
+        stack.person("Bola")
+        assert before <= connected()
+
 
 class TestHurting:
     def test_a_killed_part_is_gone_and_comes_back(self, stack: Stack) -> None:
