@@ -13,9 +13,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from random import SystemRandom
 from typing import Any, LiteralString
 from uuid import uuid4
 
@@ -34,6 +35,7 @@ WEBHOOK_TOKEN = "webhook-token-of-the-tests"
 WEB_THREADS = 32
 WORKER_THREADS = 12
 COMMAND_LIMIT_S = 120
+PORTS = (20_000, 32_768)
 MARK = "FINTECH_CORE_STACK"
 QUEUES = sorted({"default", *(route["queue"] for route in wiring.CELERY_TASK_ROUTES.values())})
 SWEEPS = [  # what does work; a proof of the whole takes its time, and tests ask for it themselves
@@ -232,12 +234,17 @@ class Stack:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of loopback that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(listener.getsockname()[1]) for listener in sockets]
-    for listener in sockets:
-        listener.close()
-    return ports
+    """Return ports of loopback that nobody listens on.
+
+    They lie below those that the system gives to outgoing connections: one of these would take the port before the
+    program that is meant to listen there has started.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = SystemRandom().randrange(*PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found += [port] if port not in found else []
+    return found
 
 
 def _local(port: int) -> str:
