@@ -5,10 +5,11 @@ it anew, too. For a read by key all that takes several times as long as the read
 movement goes through here instead; the rest of the code has no need of it.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, LiteralString, TypeVar
+from typing import Any, Final, Generic, LiteralString, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -21,6 +22,11 @@ from psycopg import sql
 
 Row = TypeVar("Row", bound=Model)
 Parameters = Mapping[str, object] | Sequence[object]
+# Rows as one parameter, for ``json_to_recordset``: to adapt an array for each column takes several times as long. Keys
+# are the columns that the statement names; whatever JSON has no word for goes in as the text that PostgreSQL reads.
+as_json_rows: Final = json.JSONEncoder(
+    default=str, ensure_ascii=False, check_circular=False, separators=(",", ":")
+).encode
 
 
 @contextmanager

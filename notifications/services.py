@@ -4,7 +4,6 @@ The relay stands in ``relay.py``, the sending of e-mail in ``delivery.py``; thei
 here.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from django.db import connection, transaction
 from fintech_core import audit, clock
 from fintech_core.fields import SecretText
 from fintech_core.ids import uuid7
-from fintech_core.prepared import prepared
+from fintech_core.prepared import as_json_rows, prepared
 from fintech_core.serializers import instant
 from notifications.bell import Bell
 from notifications.catalogue import CATALOGUE
@@ -80,7 +79,17 @@ def publish_many(drafts: Sequence[EventDraft]) -> list[Event]:
         )
         for draft in drafts
     ]
-    with prepared(_INSERT, [_as_json(events)]) as cursor:
+    rows = [
+        {
+            "public_id": event.public_id,
+            "type": event.type,
+            "user_id": event.user_id,
+            "payload": event.payload,
+            "at": event.created_at,
+        }
+        for event in events
+    ]
+    with prepared(_INSERT, [as_json_rows(rows)]) as cursor:
         ids: dict[UUID, int] = dict(cursor.fetchall())
     for event in events:
         event.id = ids[event.public_id]
@@ -88,21 +97,6 @@ def publish_many(drafts: Sequence[EventDraft]) -> list[Event]:
         event._state.db = connection.alias
     transaction.on_commit(_bell.press, robust=True)
     return events
-
-
-def _as_json(events: Sequence[Event]) -> str:
-    """Write the rows as one parameter; adapting an array for each column was a third of the whole call."""
-    rows = [
-        {
-            "public_id": str(event.public_id),
-            "type": event.type,
-            "user_id": str(event.user_id) if event.user_id else None,
-            "payload": event.payload,
-            "at": event.created_at.isoformat(),
-        }
-        for event in events
-    ]
-    return json.dumps(rows, ensure_ascii=False)
 
 
 def _snapshot(type_name: str, payload: Mapping[str, Any]) -> dict[str, Any]:

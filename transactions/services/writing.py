@@ -16,7 +16,7 @@ from uuid import UUID
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
-from fintech_core.prepared import prepared
+from fintech_core.prepared import as_json_rows, prepared
 from transactions.drafts import Conversion
 from transactions.enums import TransactionStatus
 from transactions.models import Transaction
@@ -111,16 +111,6 @@ _CONVERTING = (
     + _CONVERTED
 )
 
-# Rows are dicts from their birth to the statement: the keys are the columns that it names, and whatever JSON has no
-# word for goes in as the text that PostgreSQL reads.
-_as_json = json.JSONEncoder(
-    default=str, ensure_ascii=False, check_circular=False, separators=(",", ":")
-).encode
-
-
-_FIELDS = tuple(field.attname for field in Transaction._meta.concrete_fields)
-_UNSET: dict[str, Any] = {field.attname: field.get_default() for field in Transaction._meta.concrete_fields}
-
 
 class TransactionRow(TypedDict):
     """A transaction that is born in this step; amounts in major units."""
@@ -146,6 +136,14 @@ class TransactionRow(TypedDict):
     source_kind: str
     source_id: UUID | None
     effective_at: datetime | None
+
+
+_FIELDS = tuple(field.attname for field in Transaction._meta.concrete_fields)
+_UNSET: dict[str, Any] = {
+    field.attname: field.get_default()
+    for field in Transaction._meta.concrete_fields
+    if field.attname not in TransactionRow.__annotations__
+}
 
 
 class EntryRow(TypedDict):
@@ -200,17 +198,17 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
     latest = max((wallet.last_entry_at for wallet in wallets.values() if wallet.last_entry_at), default=None)
     parameters = {
         "not_before": latest,
-        "transactions": _as_json([_with_json_metadata(row) for row in batch.transactions]),
-        "wallets": _as_json([_wallet_row(wallet) for wallet in wallets.values()]),
-        "entries": _as_json(batch.entries),
+        "transactions": as_json_rows([_with_json_metadata(row) for row in batch.transactions]),
+        "wallets": as_json_rows([_wallet_row(wallet) for wallet in wallets.values()]),
+        "entries": as_json_rows(batch.entries),
     }
     statement = POST
     if batch.resolutions:
         statement = STEP
-        parameters["resolutions"] = _as_json([_resolution_row(found) for found in batch.resolutions])
+        parameters["resolutions"] = as_json_rows([_resolution_row(found) for found in batch.resolutions])
     if batch.conversions:
         statement = statement.replace(_NEW_TRANSACTIONS, _CONVERTING)
-        parameters["conversions"] = _as_json(
+        parameters["conversions"] = as_json_rows(
             [
                 {"id": pk, "amount": found.amount, "currency": found.currency, "rate": found.rate}
                 for pk, found in batch.conversions.items()
