@@ -30,6 +30,10 @@ LOOKUP_LIMIT_S = 2.0
 LOOKUP_PAUSE_S = 0.1
 TRANSACTION_ATTEMPTS = 3
 TRY_LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(%s)"
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
+KEPT_FOR = timedelta(days=30)
+FORGET_BATCH = 1_000
+FORGET_BATCHES = 1_000
 _RECORD = PreparedRead(
     lambda user_id, operation, key: IdempotencyRecord.objects.filter(
         user_id=user_id, operation=operation, key=key
@@ -42,10 +46,6 @@ _NEW_RECORD = PreparedInsert(
     IdempotencyRecord, "user_id", "operation", "key", "fingerprint", "document_kind", "document_id", "response_status",
     "response_body", "created_at",
 )  # fmt: skip
-RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
-KEPT_FOR = timedelta(days=30)
-FORGET_BATCH = 1_000
-FORGET_BATCHES = 1_000
 
 
 class KeyReused(DomainError):

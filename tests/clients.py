@@ -13,10 +13,8 @@ PASSWORD = "correct-horse-battery-staple-1"
 PIN = "5083"
 TIMEOUT_S = 30.0
 PATIENCE_S = 30.0
-PAUSES_S = (
-    0.05,
-    0.3,
-)  # between two looks: at first, and in the end; looking costs what is waited for its time
+# Between two looks; each is a request to what is waited for, so they grow rarer.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.3
 # Everybody speaks plain HTTP here: reading the certificates of the world takes longer than most requests.
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -133,8 +131,8 @@ class Person(Client):
 def eventually(is_so: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait until something that another process does has happened; fails when it does not."""
     deadline = time.monotonic() + patience_s
-    pause_s, longest_s = PAUSES_S
+    pause_s = FIRST_PAUSE_S
     while not is_so():
         assert time.monotonic() < deadline, f"waited {patience_s:.0f} s in vain: {what}"
         time.sleep(pause_s)
-        pause_s = min(pause_s * 1.25, longest_s)
+        pause_s = min(pause_s * 1.25, LONGEST_PAUSE_S)

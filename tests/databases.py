@@ -31,9 +31,10 @@ class Databases:
         """Run a statement in a session that is kept, since this is done after each test that commits."""
         try:
             return self._run(statement, values)
-        except psycopg.OperationalError:  # a test has restarted the server
-            self.leave()
-            return self._run(statement, values)
+        except psycopg.OperationalError:
+            if self._session is None or not self._session.closed:
+                raise
+            return self._run(statement, values)  # a test has restarted the server
 
     def _run(self, statement: sql.Composable, values: tuple[str, ...]) -> tuple[Any, ...] | None:
         if self._session is None or self._session.closed:

@@ -38,12 +38,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             folder = next((folder for folder in TOGETHER if nodeid.startswith(folder)), None)
             return folder or nodeid.partition("::")[0]
 
-        def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
-            """Forget a scope that is through: xdist would count its tests again after each later one."""
-            super().mark_test_complete(node, item_index, duration)
-            scope = self._split_scope(self.registered_collections[node][item_index])
-            if all(self.assigned_work[node][scope].values()):
-                del self.assigned_work[node][scope]
-
     config.option.loadscopereorder = False  # it would go by the number of tests, and the longest have few
     return ByFile(config, log)

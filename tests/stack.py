@@ -239,12 +239,12 @@ def free_ports(count: int) -> list[int]:
     They lie below those that the system gives to outgoing connections: one of these would take the port before the
     program that is meant to listen there has started.
     """
-    found: list[int] = []
+    found: set[int] = set()
     while len(found) < count:
         port = SystemRandom().randrange(*PORTS)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            found += [port] if port not in found else []
-    return found
+            found.add(port)
+    return list(found)
 
 
 def _local(port: int) -> str:

@@ -98,8 +98,9 @@ def find_recipient(*, to: str) -> User | None:
 
 def find_wallet_of(*, to: str, currency: str) -> Wallet | None:
     """Find the main wallet, with its owner, of whoever ``find_recipient`` would find."""
-    read = _WALLET_BY_EMAIL if "@" in to else _WALLET_BY_PHONE
-    return read.first(to=to.strip().lower() if "@" in to else to, currency=currency)
+    if "@" in to:
+        return _WALLET_BY_EMAIL.first(to=to.strip().lower(), currency=currency)
+    return _WALLET_BY_PHONE.first(to=to, currency=currency)
 
 
 def find_recipients(*, to: Iterable[str]) -> dict[str, User]:

@@ -26,7 +26,7 @@ LOCK = """
     FOR NO KEY UPDATE OF w
 """
 # PostgreSQL takes an array of unknown length for ten, so that a plan for two looks cheaper every time and is made anew
-# for every transfer: a third of what the whole lock costs.
+# for every transfer: half of what the whole lock costs.
 PAIR: Final = 2
 LOCK_PAIR: LiteralString = LOCK.replace("= ANY(%(wanted)s::uuid[])", "IN (%(first)s, %(last)s)")
 
