@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -24,17 +25,21 @@ def queries_of_a_transfer() -> int:
 
     from bench.transfers import wallet
     from fintech_core import clock
+    from fintech_core.prepared import Statement
     from transactions.services import TransactionService
 
     counted = 0
-    original = psycopg.Cursor.execute
 
-    def counting(cursor: "psycopg.Cursor[Any]", *arguments: Any, **options: Any) -> "psycopg.Cursor[Any]":
-        nonlocal counted
-        counted += 1
-        return original(cursor, *arguments, **options)
+    def counting(method: Callable[..., Any]) -> Callable[..., Any]:
+        def counts(*given: Any, **options: Any) -> Any:
+            nonlocal counted
+            counted += 1
+            return method(*given, **options)
 
-    setattr(psycopg.Cursor, "execute", counting)  # noqa: B010  every cursor, Django's too, ends here
+        return counts
+
+    setattr(psycopg.Cursor, "execute", counting(psycopg.Cursor.execute))  # noqa: B010  Django's cursors end here
+    setattr(Statement, "rows", counting(Statement.rows))  # noqa: B010  and what is prepared goes past them
     for _ in range(3):
         with transaction.atomic():
             counted = 0

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -24,12 +24,12 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from fintech_core import clock, crashpoints
 from fintech_core.exceptions import DomainError, domain_problem
 from fintech_core.models import IdempotencyRecord
-from fintech_core.prepared import PreparedInsert, PreparedRead, prepared
+from fintech_core.prepared import PreparedInsert, PreparedRead, Statement
 
 LOOKUP_LIMIT_S = 2.0
 LOOKUP_PAUSE_S = 0.1
 TRANSACTION_ATTEMPTS = 3
-TRY_LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(%s)"
+TRY_LOCK = Statement("SELECT pg_try_advisory_xact_lock(%s)")
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
 KEPT_FOR = timedelta(days=30)
 FORGET_BATCH = 1_000
@@ -189,8 +189,7 @@ def _run_once(scope: Scope, work: Callable[[], Answer], request_id: str | None) 
 def _claim(scope: Scope) -> Answer | None:
     """Take the key's lock, outside any savepoint, then look again under it."""
     lock = hashlib.sha256(f"{scope.user_id}|{scope.operation}|{scope.key}".encode()).digest()
-    with prepared(TRY_LOCK, [int.from_bytes(lock[:8], "big", signed=True)]) as cursor:
-        row = cursor.fetchone()
+    row = TRY_LOCK.row([int.from_bytes(lock[:8], "big", signed=True)])
     if not row or not row[0]:
         raise InProgress(
             "The first request with this key has not finished. Repeat it shortly.", retry_after_s=1

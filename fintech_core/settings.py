@@ -152,12 +152,12 @@ def database(url: str) -> dict[str, Any]:
         "OPTIONS": {
             **options,
             "connect_timeout": 2,
-            "prepare_threshold": env.int("DATABASE_PREPARE_THRESHOLD", default=5),
             "application_name": env.str("APPLICATION_NAME", default="fintech_core"),
         },
     }
 
 
+PREPARED_STATEMENTS = env.bool("DATABASE_PREPARED_STATEMENTS", default=True)
 DATABASES = {"default": database(DATABASE_URL), "owner": database(DATABASE_OWNER_URL)}
 DATABASE_ROUTERS = ["fintech_core.routers.OwnerMigrates"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -7,7 +7,7 @@ here.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from fintech_core import audit, clock
 from fintech_core.fields import SecretText
 from fintech_core.ids import uuid7
-from fintech_core.prepared import as_json_rows, prepared
+from fintech_core.prepared import Statement, as_json_rows
 from fintech_core.serializers import instant
 from notifications.bell import Bell
 from notifications.catalogue import CATALOGUE
@@ -32,7 +32,7 @@ _bell = Bell("notifications.relay_events", interval_s=RING_INTERVAL_S)
 
 # The condition gives the transaction its xid before an id is drawn, which the watermark relies on: a WHERE
 # runs before the select list and its defaults, while a plain INSERT draws the id first.
-_INSERT: LiteralString = """
+_INSERT = Statement("""
     INSERT INTO notifications_event
            (public_id, type, user_id, payload, created_at, due_at, attempts, error)
     SELECT public_id, type, user_id, payload, at, at, 0, ''
@@ -40,7 +40,7 @@ _INSERT: LiteralString = """
            AS given (public_id uuid, type text, user_id uuid, payload jsonb, at timestamptz)
      WHERE pg_current_xact_id() IS NOT NULL
  RETURNING public_id, id
-"""
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,7 @@ def publish_many(drafts: Sequence[EventDraft]) -> list[Event]:
         }
         for event in events
     ]
-    with prepared(_INSERT, [as_json_rows(rows)]) as cursor:
-        ids: dict[UUID, int] = dict(cursor.fetchall())
+    ids: dict[UUID, int] = {row[0]: row[1] for row in _INSERT.rows([as_json_rows(rows)])}
     for event in events:
         event.id = ids[event.public_id]
         event._state.adding = False

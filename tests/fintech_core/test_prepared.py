@@ -1,5 +1,9 @@
 """Prepared statements: what Django's own reads give, without composing them anew."""
 
+import threading
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import psycopg
@@ -9,12 +13,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.transaction import TransactionManagementError
-from django.db.utils import IntegrityError
+from django.db.utils import IntegrityError, OperationalError
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from fintech_core import clock
 from fintech_core.models import IdempotencyRecord
-from fintech_core.prepared import PreparedInsert, PreparedRead, prepared
+from fintech_core.prepared import PreparedInsert, PreparedRead, Statement
 from tests.factories import UserFactory
 from users.models import User
 from wallet.models import Wallet
@@ -85,6 +90,59 @@ class TestPreparedRead:
 
 
 @pytest.mark.django_db
+class TestStatement:
+    def test_a_name_that_stands_twice_is_one_value_and_two_percent_signs_are_one(self) -> None:
+        statement = Statement("SELECT %(b)s::text, %(a)s::int %% 4, %(b)s::text")
+        assert statement.rows({"a": 7, "b": "x"}) == [("x", 3, "x")]
+
+    def test_values_without_names_go_in_by_their_order(self) -> None:
+        assert Statement("SELECT %s::int - %s::int").row([7, 2]) == (5,)
+
+    @pytest.mark.parametrize("binary", [False, True])
+    @pytest.mark.parametrize("prepared", [False, True])
+    def test_every_type_of_the_ledger_comes_back_as_it_went(
+        self, settings: Settings, binary: bool, prepared: bool
+    ) -> None:
+        settings.PREPARED_STATEMENTS = prepared
+        moment = datetime(2026, 11, 21, 15, 59, 12, 949630, tzinfo=UTC)
+        values = [
+            SAMPLE,
+            "naïra '%s'",
+            Decimal("-12.3400"),
+            2**40,
+            True,
+            None,
+            moment,
+            moment.date(),
+            [SAMPLE, UUID(int=2)],
+        ]
+        types = ("uuid", "text", "numeric", "bigint", "bool", "text", "timestamptz", "date", "uuid[]")
+        statement = Statement("SELECT " + ", ".join(f"%s::{name}" for name in types), binary=binary)
+        assert [statement.row(values) for _ in range(3)] == [tuple(values)] * 3
+
+    def test_a_statement_without_rows_gives_none(self) -> None:
+        statement = Statement("SELECT 1 WHERE false")
+        assert (statement.rows(), statement.row()) == ([], None)
+
+    def test_a_session_learns_it_once_and_still_knows_it_after_a_rollback(self) -> None:
+        statement = Statement("SELECT 'learnt once' || %s::text")
+        with transaction.atomic():
+            statement.row(["a"])
+            transaction.set_rollback(True)
+        assert statement.row(["b"]) == ("learnt onceb",)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%''learnt once''%'"
+            )
+            assert cursor.fetchone() == (1,)
+
+    def test_it_is_counted_among_the_queries(self) -> None:
+        with CaptureQueriesContext(connection) as queries:
+            Statement("SELECT %s::int").row([1])
+        assert [query["sql"] for query in queries] == ["SELECT %s::int"]
+
+
+@pytest.mark.django_db
 class TestPreparedInsert:
     FIELDS = ("user_id", "operation", "key", "fingerprint", "response_status", "response_body", "created_at")
 
@@ -133,12 +191,39 @@ class TestInATransaction:
 
     @pytest.mark.django_db
     def test_what_the_database_refuses_is_an_error_of_django(self) -> None:
-        with (
-            pytest.raises(IntegrityError),
-            transaction.atomic(),
-            prepared("INSERT INTO users_user DEFAULT VALUES"),
-        ):
-            raise AssertionError("it is refused before")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Statement("INSERT INTO users_user DEFAULT VALUES").rows()
+
+    @pytest.mark.usefixtures("committed_db")
+    def test_it_is_part_of_the_transaction(self) -> None:
+        with transaction.atomic():
+            Statement("UPDATE users_user SET first_name = %s WHERE id = %s").rows(["Bola", UserFactory().pk])
+            transaction.set_rollback(True)
+        assert not User.objects.filter(first_name="Bola").exists()
+
+    @pytest.mark.usefixtures("committed_db")
+    def test_other_threads_go_on_while_it_waits(self) -> None:
+        passed: list[float] = []
+        done = threading.Event()
+
+        def tick() -> None:
+            while not done.wait(0.01):
+                passed.append(time.monotonic())
+
+        other = threading.Thread(target=tick)
+        other.start()
+        Statement("SELECT pg_sleep(%s)").rows([0.5])
+        done.set()
+        other.join()
+        assert len(passed) > 5
+
+    @pytest.mark.usefixtures("committed_db")
+    def test_a_session_that_is_ended_meanwhile_is_an_error_of_the_connection(self) -> None:
+        statement = Statement("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(5)")
+        with pytest.raises(OperationalError), transaction.atomic():
+            statement.rows()
+        connection.close_if_unusable_or_obsolete()
+        assert Statement("SELECT 1").rows() == [(1,)]
 
     @pytest.mark.usefixtures("committed_db")
     def test_a_connection_that_has_died_is_replaced_as_at_any_request(self) -> None:
@@ -158,11 +243,11 @@ class TestInATransaction:
     @pytest.mark.usefixtures("committed_db")
     def test_postgresql_keeps_its_plan(self) -> None:
         ada = UserFactory()
-        read = PreparedRead(by_id, pk=SAMPLE)
+        read = PreparedRead(lambda pk: User.objects.filter(pk=pk).order_by("phone"), pk=SAMPLE)
         for _ in range(12):
             read.first(pk=ada.pk)
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE '%FROM \"users_user\"%'"
+                "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE '%ORDER BY%phone%'"
             )
             assert [row[0] > 0 for row in cursor.fetchall()] == [True]

@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, LiteralString
+from typing import Any, Final
 from uuid import UUID
 
 from fintech_core import crashpoints
 from fintech_core.exceptions import NotFound
-from fintech_core.prepared import prepared
+from fintech_core.prepared import Statement
 from transactions.limits import Spent
 
 # The order is what keeps two postings from waiting for each other in a ring.
-LOCK = """
+_LOCK: Final = """
     SELECT w.id, w.owner_id, w.kind, w.currency, w.status, u.kyc_tier, w.balance, w.held, w.version, w.last_entry_at,
            w.spent_today, w.spent_this_month, w.spent_on
     FROM wallet_wallet w JOIN users_user u ON u.id = w.owner_id
@@ -28,7 +28,8 @@ LOCK = """
 # PostgreSQL takes an array of unknown length for ten, so that a plan for two looks cheaper every time and is made anew
 # for every transfer: half of what the whole lock costs.
 PAIR: Final = 2
-LOCK_PAIR: LiteralString = LOCK.replace("= ANY(%(wanted)s::uuid[])", "IN (%(first)s, %(last)s)")
+LOCK = Statement(_LOCK, binary=True)
+LOCK_PAIR = Statement(_LOCK.replace("= ANY(%(wanted)s::uuid[])", "IN (%(first)s, %(last)s)"), binary=True)
 
 
 @dataclass(slots=True)
@@ -63,12 +64,10 @@ def lock_wallets(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
     wanted = sorted(set(wallet_ids))
     if not wanted:
         return {}
-    statement: LiteralString = LOCK
-    parameters: dict[str, object] = {"wanted": wanted}
     if len(wanted) <= PAIR:
-        statement, parameters = LOCK_PAIR, {"first": wanted[0], "last": wanted[-1]}
-    with prepared(statement, parameters) as cursor:
-        rows = cursor.fetchall()
+        rows = LOCK_PAIR.rows({"first": wanted[0], "last": wanted[-1]})
+    else:
+        rows = LOCK.rows({"wanted": wanted})
     locked = {row[0]: _locked(row) for row in rows}
     crashpoints.reach("ledger.locked")
     if len(locked) != len(wanted):

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
-from fintech_core.prepared import as_json_rows, prepared
+from fintech_core.prepared import Statement, as_json_rows
 from transactions.drafts import Conversion
 from transactions.enums import TransactionStatus
 from transactions.models import Transaction
@@ -87,18 +87,10 @@ _MOMENT = (
 
 # A posting without wallets must have its transaction id before it draws an entry id: what proves that the past is
 # complete relies on it. A wallet lock gives one.
-TAKE_TRANSACTION_ID = "SELECT pg_current_xact_id()"
+TAKE_TRANSACTION_ID = Statement("SELECT pg_current_xact_id()")
 
 _ONLY_POSTED_ENTRIES = _ENTRIES.replace("{only_resolved}", "")
 _ALL_ENTRIES = _ENTRIES.replace("{only_resolved}", _ONLY_RESOLVED)
-POST = "".join(
-    (_MOMENT, _NEW_TRANSACTIONS, ",", _WALLETS, ",", _ONLY_POSTED_ENTRIES, " SELECT at, 0 FROM moment")
-)
-STEP = "".join(
-    (_MOMENT, _NEW_TRANSACTIONS, ",", _RESOLVED, ",", _WALLETS, ",", _ALL_ENTRIES,
-     " SELECT at, (SELECT count(*) FROM resolved) FROM moment")
-)  # fmt: skip
-
 # Ordinary steps pay nothing for what a conversion writes besides: a step that has one runs a statement of its own.
 _CONVERTED = """
     LEFT JOIN json_to_recordset(%(conversions)s::json) AS c(id uuid, amount numeric, currency text, rate numeric)
@@ -110,6 +102,34 @@ _CONVERTING = (
     ).removesuffix("\n)")
     + _CONVERTED
 )
+
+
+def _statement(*, resolves: bool, converts: bool) -> Statement:
+    return Statement(
+        "".join(
+            (
+                _MOMENT,
+                _CONVERTING if converts else _NEW_TRANSACTIONS,
+                "," + _RESOLVED if resolves else "",
+                ",",
+                _WALLETS,
+                ",",
+                _ALL_ENTRIES if resolves else _ONLY_POSTED_ENTRIES,
+                " SELECT at, ",
+                "(SELECT count(*) FROM resolved)" if resolves else "0",
+                " FROM moment",
+            )
+        ),
+        binary=True,
+    )
+
+
+# By whether a step resolves holds, and whether it converts.
+WRITE: Final = {
+    (resolves, converts): _statement(resolves=resolves, converts=converts)
+    for resolves in (False, True)
+    for converts in (False, True)
+}
 
 
 class TransactionRow(TypedDict):
@@ -202,12 +222,9 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
         "wallets": as_json_rows([_wallet_row(wallet) for wallet in wallets.values()]),
         "entries": as_json_rows(batch.entries),
     }
-    statement = POST
     if batch.resolutions:
-        statement = STEP
         parameters["resolutions"] = as_json_rows([_resolution_row(found) for found in batch.resolutions])
     if batch.conversions:
-        statement = statement.replace(_NEW_TRANSACTIONS, _CONVERTING)
         parameters["conversions"] = as_json_rows(
             [
                 {"id": pk, "amount": found.amount, "currency": found.currency, "rate": found.rate}
@@ -215,10 +232,8 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
             ]
         )
     if not wallets:
-        with prepared(TAKE_TRANSACTION_ID):
-            """The id is taken."""
-    with prepared(statement, parameters) as cursor:
-        row = cursor.fetchone()
+        TAKE_TRANSACTION_ID.row()
+    row = WRITE[bool(batch.resolutions), bool(batch.conversions)].row(parameters)
     if row is None or row[1] != len(batch.resolutions):
         raise NotAllResolved
     moment: datetime = row[0]

@@ -1,8 +1,8 @@
 """A hook on the way to the database: it is called before each statement and before each COMMIT of its own thread.
 
-It stands in the driver, below Django and below the ledger's own cursors, so nothing that reaches PostgreSQL passes it
-by. What a thread does with its stops (die there, wait there) is the hook's affair. SAVEPOINTs are no stops: nobody
-else can tell whether they were reached.
+It stands in the driver and before the prepared statements, which go past the driver's cursors, so nothing that reaches
+PostgreSQL passes it by. What a thread does with its stops (die there, wait there) is the hook's affair. SAVEPOINTs are
+no stops: nobody else can tell whether they were reached.
 """
 
 import threading
@@ -12,6 +12,9 @@ from typing import Any, Protocol
 
 import psycopg
 import pytest
+from django.db import connection
+
+from fintech_core.prepared import Statement
 
 COMMIT = "COMMIT"
 _QUIET = ("SAVEPOINT", "RELEASE", "ROLLBACK")
@@ -42,13 +45,20 @@ def hooked(hook: Hook) -> Iterator[None]:
 @contextmanager
 def installed() -> Iterator[None]:
     """Stand in the driver for a while."""
-    execute, commit = psycopg.Cursor.execute, psycopg.Connection.commit
+    execute, commit, rows = psycopg.Cursor.execute, psycopg.Connection.commit, Statement.rows
 
     def execute_with_stop(self: Any, query: Any, *given: Any, **options: Any) -> Any:
         hook: Hook | None = getattr(_hooks, "now", None)
         if hook is not None and not str(query).startswith(_QUIET):
             hook.before(str(query), self.connection)
         return execute(self, query, *given, **options)
+
+    def rows_with_stop(self: Statement, values: Any = ()) -> Any:
+        hook: Hook | None = getattr(_hooks, "now", None)
+        if hook is not None:
+            connection.ensure_connection()
+            hook.before(self.text.decode(), connection.connection)
+        return rows(self, values)
 
     def commit_with_stop(self: Any) -> None:
         hook: Hook | None = getattr(_hooks, "now", None)
@@ -61,4 +71,5 @@ def installed() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psycopg.Cursor, "execute", execute_with_stop)
         patch.setattr(psycopg.Connection, "commit", commit_with_stop)
+        patch.setattr(Statement, "rows", rows_with_stop)
         yield
