@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 
 from django.db import connection, transaction
 
@@ -18,6 +18,7 @@ ONE = Decimal(1)
 BATCH = 1_000
 
 
+@cache
 def wallet(number: int, currency: str = "NGN") -> Wallet:
     """Return a wallet as the caller of the service knows it; the service reads the row itself, under its lock."""
     return Wallet(id=wallet_id(number, currency), owner_id=user_id(number), currency=currency)

@@ -7,6 +7,7 @@ import uuid
 from datetime import datetime
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
 _lock = threading.Lock()
 _last_stamp = 0
 
@@ -37,5 +38,4 @@ def least_uuid7(at: datetime) -> uuid.UUID:
 def new_reference(prefix: str) -> str:
     """Make a reference for people and vendors: ``PREFIX-`` and 26 Crockford base-32 characters of a UUIDv7."""
     value = uuid7().int
-    digits = [_CROCKFORD[(value >> (5 * position)) & 31] for position in range(25, -1, -1)]
-    return f"{prefix}-{''.join(digits)}"
+    return f"{prefix}-" + "".join([_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)])

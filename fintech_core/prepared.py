@@ -5,7 +5,6 @@ it anew, too. For a read by key all that takes several times as long as the read
 movement goes through here instead; the rest of the code has no need of it.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any, Final, Generic, LiteralString, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+import orjson
 import psycopg
 import psycopg.abc
 from django.conf import settings
@@ -29,13 +29,17 @@ from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 Row = TypeVar("Row", bound=Model)
 Parameters = Mapping[str, object] | Sequence[object]
 Answer = tuple[Any, ...]
-# Rows as one parameter, for ``json_to_recordset``: to adapt an array for each column takes several times as long. Keys
-# are the columns that the statement names; whatever JSON has no word for goes in as the text that PostgreSQL reads.
-as_json_rows: Final = json.JSONEncoder(
-    default=str, ensure_ascii=False, check_circular=False, separators=(",", ":")
-).encode
 _PLACE: Final = re.compile(rb"%%|%s|%\((\w+)\)s")
 _numbers: Final = count(1)
+
+
+def as_json_rows(rows: Sequence[Mapping[str, object]]) -> str:
+    """Write rows as one parameter for ``json_to_recordset``; the keys are the columns that the statement names.
+
+    To adapt an array for each column takes several times as long. What JSON has no word for goes in as its ``str``,
+    which PostgreSQL reads.
+    """
+    return orjson.dumps(rows, default=str).decode()
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ movement it undoes, so it may touch what that one touched.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from transactions.enums import AccountType, Direction, TransactionType
 
@@ -118,6 +119,7 @@ RULES: dict[str, Rule] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def allows(transaction_type: str, code: str, direction: str) -> bool:
     """Say whether a transaction of this type may put the account on this side."""
     rule = RULES.get(transaction_type)

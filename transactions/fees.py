@@ -21,7 +21,7 @@ EARNED_ON: dict[str, str] = {
     TransactionType.CONVERSION: chart.CONVERSION_FEES,
 }
 
-_table = RuleTable(FeeRule)
+_table = RuleTable(FeeRule, about=lambda rule: (rule.type, rule.currency))
 
 
 def forget() -> None:
@@ -33,11 +33,8 @@ def rule_for(*, kind: str, currency: str, tier: int, at: datetime) -> FeeRule | 
     """Return the rule that holds at an instant: the last to take effect, one that names the tier before one for all."""
     fitting = (
         rule
-        for rule in _table.rules()
-        if rule.type == kind
-        and rule.currency == currency
-        and rule.tier in {None, tier}
-        and rule.effective_from <= at
+        for rule in _table.about((kind, currency))
+        if (rule.tier is None or rule.tier == tier) and rule.effective_from <= at
     )
     return max(fitting, key=lambda rule: (rule.effective_from, rule.tier is not None), default=None)
 

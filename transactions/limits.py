@@ -63,7 +63,7 @@ class Spent:
 NOTHING = Limits(0, "", ZERO, ZERO, ZERO, ZERO)
 
 
-_table = RuleTable(LimitRule)
+_table = RuleTable(LimitRule, about=lambda rule: (rule.tier, rule.currency))
 
 
 def forget() -> None:
@@ -74,8 +74,8 @@ def forget() -> None:
 def limits_for(*, tier: int, currency: str, at: datetime) -> Limits:
     """Return the limits of a tier in a currency at an instant; without a rule nothing may move."""
     found: LimitRule | None = None
-    for rule in _table.rules():
-        if rule.tier == tier and rule.currency == currency and rule.effective_from <= at:
+    for rule in _table.about((tier, currency)):
+        if rule.effective_from <= at:
             found = rule
     if found is None:
         return Limits(tier, currency, ZERO, ZERO, ZERO, ZERO)

@@ -6,6 +6,7 @@ still know every rule before it holds.
 
 import threading
 import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from django.db.models import Model
@@ -15,21 +16,31 @@ Rule = TypeVar("Rule", bound=Model)
 
 
 class RuleTable(Generic[Rule]):
-    """All rules of one model in the order in which they take effect, remembered for a short while by this process."""
+    """All rules of one model, remembered for a short while by this process.
 
-    def __init__(self, model: type[Rule]) -> None:
+    ``about`` says what a rule is about: those about the same are found together.
+    """
+
+    def __init__(self, model: type[Rule], *, about: Callable[[Rule], Hashable]) -> None:
         self._model = model
+        self._about = about
         self._lock = threading.Lock()
-        self._rules: tuple[Rule, ...] = ()
+        self._rules: Mapping[Hashable, list[Rule]] = {}
         self._read_at = float("-inf")
 
-    def rules(self) -> tuple[Rule, ...]:
-        """Return every rule, the one that takes effect last at the end."""
+    def about(self, what: Hashable) -> Sequence[Rule]:
+        """Return every rule about something, the one that takes effect last at the end."""
         with self._lock:
             if time.monotonic() - self._read_at > REMEMBERED_S:
-                self._rules = tuple(self._model._default_manager.order_by("effective_from", "pk"))
+                self._rules = self._read()
                 self._read_at = time.monotonic()
-            return self._rules
+            return self._rules.get(what, ())
+
+    def _read(self) -> Mapping[Hashable, list[Rule]]:
+        rules: dict[Hashable, list[Rule]] = {}
+        for rule in self._model._default_manager.order_by("effective_from", "pk"):
+            rules.setdefault(self._about(rule), []).append(rule)
+        return rules
 
     def forget(self) -> None:
         """Read the table anew at the next question."""

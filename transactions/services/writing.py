@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
+from django.db.models.base import ModelState
 
 from fintech_core.prepared import Statement, as_json_rows
 from transactions.drafts import Conversion
@@ -158,7 +159,6 @@ class TransactionRow(TypedDict):
     effective_at: datetime | None
 
 
-_FIELDS = tuple(field.attname for field in Transaction._meta.concrete_fields)
 _UNSET: dict[str, Any] = {
     field.attname: field.get_default()
     for field in Transaction._meta.concrete_fields
@@ -254,14 +254,22 @@ def as_written(
                 "converted_currency": conversion.currency,
                 "conversion_rate": conversion.rate,
             }
-        # As from a query: a third of the time that it takes by keyword.
-        rows[facts["id"]] = Transaction.from_db(connection.alias, _FIELDS, [stored[name] for name in _FIELDS])
+        rows[facts["id"]] = _instance(stored)
     for resolution in batch.resolutions:
         row = pending[resolution.transaction_id]
         row.status, row.amount, row.fee = str(resolution.status), resolution.amount, resolution.fee
         row.failure_code, row.completed_at = resolution.failure_code, moment
         rows[row.pk] = row
     return rows
+
+
+def _instance(stored: Mapping[str, Any]) -> Transaction:
+    """Make the instance of a stored row; to set field by field, as a query does, takes several times as long."""
+    row = Transaction.__new__(Transaction)
+    row._state = ModelState()
+    row._state.adding, row._state.db = False, connection.alias
+    row.__dict__.update(stored)
+    return row
 
 
 def _with_json_metadata(row: TransactionRow) -> Mapping[str, Any]:
