@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -224,6 +225,27 @@ class TestOwnTransaction:
         with pytest.raises(RuntimeError), transaction.atomic():
             pins.verify(user_id=user.pk, pin="0000")
         assert TransactionPin.objects.get().failed_attempts == 0
+
+    def test_only_what_changed_nothing_need_not_reach_the_disk(self) -> None:
+        """A miss that a crash takes back could be guessed again, so it is on disk before it is told."""
+        user = given_pin(UserFactory())
+
+        def is_durable(check: Callable[[], object]) -> bool:
+            with CaptureQueriesContext(connection) as queries:
+                check()
+            return not any("synchronous_commit" in query["sql"] for query in queries)
+
+        def miss() -> None:
+            with pytest.raises(InvalidPin):
+                pins.verify(user_id=user.pk, pin="0000")
+
+        def hit() -> None:
+            pins.verify(user_id=user.pk, pin=PIN)
+
+        assert [is_durable(check) for check in (hit, miss, hit, hit)] == [False, True, True, False]
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            assert cursor.fetchone() == ("on",)
 
     def test_a_check_is_quick(self) -> None:
         user = given_pin(UserFactory())
