@@ -24,7 +24,9 @@ from django.db.models.query import get_related_populators
 from django.db.transaction import TransactionManagementError
 from psycopg import sql
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
+from psycopg.pq import Format
+
+from fintech_core.libpq import begin, checked
 
 Row = TypeVar("Row", bound=Model)
 Parameters = Mapping[str, object] | Sequence[object]
@@ -100,31 +102,21 @@ class Statement:
         if session is None:
             session = _sessions[connection] = _Session(Transformer(connection))
         server, transformer = connection.pgconn, session.transformer
-        if server.transaction_status == TransactionStatus.IDLE and not connection.autocommit:
-            _checked(server, server.exec_(b"BEGIN"))
+        begin(connection)
         given = transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
         if not settings.PREPARED_STATEMENTS:
             result = server.exec_params(self._numbered, given, result_format=self._format)
         else:
             if self._key not in session.known:
-                _checked(server, server.prepare(self._key, self._numbered))
+                checked(server, server.prepare(self._key, self._numbered))
                 session.known.add(self._key)
             result = server.exec_prepared(
                 self._key,
                 given,  # type: ignore[arg-type]  # None is NULL here, too; the stub forgets it
                 result_format=self._format,
             )
-        transformer.set_pgresult(_checked(server, result))
+        transformer.set_pgresult(checked(server, result))
         return transformer.load_rows(0, result.ntuples, tuple)
-
-
-def _checked(server: "psycopg.pq.abc.PGconn", result: "psycopg.pq.abc.PGresult") -> "psycopg.pq.abc.PGresult":
-    """Return a result that is none of an error; raise psycopg's error otherwise."""
-    if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-        return result
-    if server.status == ConnStatus.BAD:
-        raise psycopg.OperationalError(f"the connection is lost: {server.get_error_message()}")
-    raise psycopg.errors.error_from_result(result)
 
 
 class PreparedRead(Generic[Row]):

@@ -140,7 +140,7 @@ if EMBEDDED:
 
 def database(url: str) -> dict[str, Any]:
     """Describe one PostgreSQL connection: kept open, checked for health, two seconds to connect."""
-    config = env.db_url_config(url, engine="django.db.backends.postgresql")
+    config = env.db_url_config(url, engine="fintech_core.database")
     options = config.pop("OPTIONS", {})
     return {
         **config,

@@ -106,22 +106,15 @@ _CONVERTING = (
 
 
 def _statement(*, resolves: bool, converts: bool) -> Statement:
+    movements = _CONVERTING if converts else _NEW_TRANSACTIONS
+    parts = (
+        (movements, _RESOLVED, _WALLETS, _ALL_ENTRIES)
+        if resolves
+        else (movements, _WALLETS, _ONLY_POSTED_ENTRIES)
+    )
+    resolved = "(SELECT count(*) FROM resolved)" if resolves else "0"
     return Statement(
-        "".join(
-            (
-                _MOMENT,
-                _CONVERTING if converts else _NEW_TRANSACTIONS,
-                "," + _RESOLVED if resolves else "",
-                ",",
-                _WALLETS,
-                ",",
-                _ALL_ENTRIES if resolves else _ONLY_POSTED_ENTRIES,
-                " SELECT at, ",
-                "(SELECT count(*) FROM resolved)" if resolves else "0",
-                " FROM moment",
-            )
-        ),
-        binary=True,
+        "".join((_MOMENT, ",".join(parts), " SELECT at, ", resolved, " FROM moment")), binary=True
     )
 
 

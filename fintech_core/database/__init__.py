@@ -1,0 +1,1 @@
+"""The database engine of the project: Django's PostgreSQL, see ``base.py``."""
