@@ -6,6 +6,8 @@ import time
 import uuid
 from datetime import datetime
 
+# What no reference that a customer gives may look like, as a regular expression for Python and PostgreSQL.
+MADE_REFERENCE = "[A-Z]{3,4}-[0-9A-Z]{26}"
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
 _lock = threading.Lock()

@@ -76,6 +76,22 @@ def django_db_setup(databases: Databases, django_db_blocker: DjangoDbBlocker) ->
 
 
 @pytest.fixture
+def own_database(
+    databases: Databases, django_db_blocker: DjangoDbBlocker, django_db_setup: None
+) -> Iterator[None]:
+    """A database of the test's own, for one that changes the schema."""
+    name = f"{worker_name()}_migrated"
+    with django_db_blocker.unblock():
+        databases.create(name)
+        databases.use(name)
+        try:
+            yield
+        finally:
+            databases.use(worker_name())
+            databases.drop(name)
+
+
+@pytest.fixture
 def committed_db(transactional_db: None, settings: object) -> None:
     """A database in which commits are real; it is thrown away after the test."""
 

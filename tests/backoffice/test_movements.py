@@ -25,10 +25,10 @@ REFUND = "transactions.refund_transaction"
 ENTRIES, SWITCH = "transactions.view_ledgerentry", "transactions.switch_money_out"
 
 
-def send(sender: Wallet, recipient: Wallet, amount: str) -> Transaction:
+def send(sender: Wallet, recipient: Wallet, amount: str, reference: str = "") -> Transaction:
     with db.atomic():
         return TransactionService.transfer_money(
-            sender=sender, recipient=recipient, amount=Decimal(amount), now=clock.now()
+            sender=sender, recipient=recipient, amount=Decimal(amount), reference=reference, now=clock.now()
         )
 
 
@@ -67,6 +67,15 @@ class TestPages:
         shown = clerk(VIEW).get(address(Transaction, "changelist"), {"q": term}).content.decode()
         assert sent.reference in shown
         assert other.reference not in shown
+
+    def test_a_reference_that_two_senders_gave_shows_both_with_their_names(self, sent: Transaction) -> None:
+        ada, bola = sent.from_user, sent.to_user
+        for sender, receiver in ((ada, bola), (bola, ada)):
+            send(main_wallet(sender), main_wallet(receiver), "3.00", reference="rent/11")
+        shown = clerk(VIEW).get(address(Transaction, "changelist"), {"q": "rent/11"}).content.decode()
+        assert shown.count(">rent/11<") == 2
+        assert shown.count(ada.email) == shown.count(bola.email) >= 2
+        assert sent.reference not in shown
 
     @pytest.mark.parametrize("term", ["nobody@example.com", "TXN-NONE", "x" * 200, "%"])
     def test_what_does_not_exist_is_not_found(self, sent: Transaction, term: str) -> None:

@@ -1,36 +1,17 @@
 """The campaign that a new database begins with, and the way back to a database without it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
 from django.db import connections
-from pytest_django.plugin import DjangoDbBlocker
 
 from cashback import services
 from cashback.models import Campaign
 from fintech_core import clock
 from tests.cashback.offers import ELECTRICITY, SAMPLE, pay, payer, purse
-from tests.databases import Databases, worker_name
 from transactions.verification import verify
-
-
-@pytest.fixture
-def own_database(
-    databases: Databases, django_db_blocker: DjangoDbBlocker, django_db_setup: None
-) -> Iterator[None]:
-    """A database of this test's own, since it changes the schema."""
-    name = f"{worker_name()}_migrated"
-    with django_db_blocker.unblock():
-        databases.create(name)
-        databases.use(name)
-        try:
-            yield
-        finally:
-            databases.use(worker_name())
-            databases.drop(name)
 
 
 @pytest.mark.django_db

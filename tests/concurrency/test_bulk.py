@@ -184,7 +184,7 @@ class TestInTheWay:
         assert balances(ada, chidi, stuck) == [850, 150, 0]
 
     def test_a_reference_that_is_used_meanwhile_refuses_its_item_alone(self) -> None:
-        ada, bola, chidi = sender(), sender(), UserFactory()
+        ada, bola, chidi = sender(), UserFactory(), UserFactory()
         made = begun(
             ada, BulkItem(chidi.email, Decimal(1)), BulkItem(chidi.email, Decimal(2), reference="inv-9")
         )
@@ -193,7 +193,7 @@ class TestInTheWay:
         def use_it() -> None:
             with transaction.atomic():
                 TransactionService.transfer_money(
-                    sender=main_wallet(bola), recipient=main_wallet(UserFactory()), amount=Decimal(5),
+                    sender=main_wallet(ada), recipient=main_wallet(bola), amount=Decimal(5),
                     reference="inv-9", now=clock.now(),
                 )  # fmt: skip
                 ready.set()
@@ -206,7 +206,7 @@ class TestInTheWay:
         finish(made)
         thread.join()
         assert (made.succeeded, failures(made)) == (1, {1: "duplicate_reference"})
-        assert balances(ada, bola, chidi) == [999, 995, 1]
+        assert balances(ada, bola, chidi) == [994, 5, 1]
 
     def test_a_freeze_between_chunks_stops_the_rest(self) -> None:
         ada, chidi, staff = sender(), UserFactory(), StaffFactory()

@@ -19,7 +19,7 @@ from transactions.services.bulk_items import MAX_UNKNOWN
 from transactions.verification import verify
 from users.models import User
 from users.services import pins
-from wallet.services import freeze_wallet
+from wallet.services import freeze_wallet, open_wallet
 
 pytestmark = pytest.mark.django_db
 PIN = "5083"
@@ -229,6 +229,69 @@ class TestBestEffort:
         assert api(ada).get(first.headers["Location"]).json() == again.json()
 
 
+class TestReferences:
+    @pytest.mark.parametrize("mode", ["all_or_nothing", "best_effort"])
+    def test_a_reference_of_somebody_else_was_refused(self, api: Api, ada: User, mode: str) -> None:
+        """Everybody numbers their invoices from one, and whoever came second learnt that another had."""
+        chidi, bola = with_pin(UserFactory()), UserFactory()
+        fund(chidi, "10.00")
+        mine = send(api(ada), [to(bola, "1.00", reference="invoice-1")], mode=mode)
+        tried = api(chidi).post(
+            f"{ROUTE}?dry_run=true", {"items": [to(bola, "2.00", reference="invoice-1")]}, format="json"
+        )
+        assert (tried.status_code, outcomes(tried)) == (200, ["completed"])
+        theirs = send(api(chidi), [to(bola, "2.00", reference="invoice-1")], mode=mode)
+        for answer in (mine, theirs):
+            assert (answer.status_code, outcomes(answer)) == (201, ["completed"]), answer.content
+            assert answer.json()["results"][0]["reference"] == "invoice-1"
+        assert balances(ada, chidi, bola) == [999, 8, 3]
+
+    def test_who_receives_under_a_reference_may_send_under_it(self, api: Api, ada: User) -> None:
+        chidi = with_pin(UserFactory())
+        send(api(ada), [to(chidi, "5.00", reference="loan")])
+        assert send(api(chidi), [to(ada, "5.00", reference="loan")]).status_code == 201
+        assert balances(ada, chidi) == [1000, 0]
+
+    @pytest.mark.parametrize("mode", ["all_or_nothing", "best_effort"])
+    def test_ones_own_is_refused_item_by_item_whatever_the_currency(
+        self, api: Api, ada: User, mode: str
+    ) -> None:
+        chidi = UserFactory()
+        open_wallet(user=ada, currency="USD")
+        open_wallet(user=chidi, currency="USD")
+        fund(ada, "10.00", "USD")
+        send(api(ada), [to(chidi, "1.00", reference="rent")])
+        items = [to(chidi, "2.00", reference="rent"), to(chidi, "4.00", reference="more")]
+        answer = send(api(ada), items, mode=mode, currency="USD")
+        beside = "completed" if mode == "best_effort" else "not_sent"
+        assert outcomes(answer) == ["duplicate_reference", beside]
+        assert Transaction.objects.filter(from_user=ada, reference="rent").count() == 1
+        assert main_wallet(ada, "USD").balance == (6 if mode == "best_effort" else 10)
+
+    def test_one_that_was_refused_is_free_again(self, api: Api, ada: User) -> None:
+        chidi = UserFactory()
+        best_effort(api(ada), [to(chidi, "1000.01", reference="big"), to(chidi, "1.00")])
+        assert outcomes(best_effort(api(ada), [to(chidi, "1.00", reference="big")])) == ["completed"]
+
+    def test_ones_own_stands_wherever_the_sender_looks(self, api: Api, ada: User) -> None:
+        chidi, bola = with_pin(UserFactory()), UserFactory()
+        fund(chidi, "10.00")
+        send(api(chidi), [to(bola, "2.00", reference="invoice-1")])
+        made = send(api(ada), [to(bola, "1.00", reference="invoice-1")]).json()["results"][0]
+        client, movement = api(ada), f"/api/v1/transactions/{made['transaction_id']}"
+        today = clock.business_day(clock.now()).isoformat()
+        statement = f"/api/v1/wallet/statement?currency=NGN&from={today}&to={today}"
+        assert client.get(movement).json()["reference"] == "invoice-1"
+        assert client.get(f"{movement}/receipt").json()["reference"] == "invoice-1"
+        assert "invoice-1" in {line["reference"] for line in client.get(statement).json()["lines"]}
+        found = client.get("/api/v1/transactions?reference=invoice-1").json()["results"]
+        assert [row["id"] for row in found] == [made["transaction_id"]]
+        [told] = Event.objects.filter(
+            type="transfer.received", payload__transaction_id=made["transaction_id"]
+        )
+        assert told.payload["reference"] == "invoice-1"
+
+
 class TestBadRequests:
     @pytest.mark.parametrize(
         ("items", "field", "code"),
@@ -244,6 +307,8 @@ class TestBadRequests:
             ([{"to": "a@example.com", "amount": "1.00", "reference": "no spaces"}], "items.0.reference",
              "invalid_reference"),
             ([{"to": "a@example.com", "amount": "1.00", "reference": "TRX-01M7YEKSERFRRA0M2D2WKS8VFB"}],
+             "items.0.reference", "invalid_reference"),
+            ([{"to": "a@example.com", "amount": "1.00", "reference": "BILL-01M7YEKSERFRRA0M2D2WKS8VFB"}],
              "items.0.reference", "invalid_reference"),
             ([{"to": "a@example.com", "amount": "1.00", "currency": "USD"}], "items.0.currency", "unknown_field"),
             ([{"to": "a@example.com", "amount": "1.00"}] * 1_001, "items", "max_length"),

@@ -14,7 +14,8 @@ from fintech_core.ids import uuid7
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from transactions import limits, switches
-from transactions.drafts import TransactionDraft, credit_wallet, debit_wallet
+from transactions.chart import gateway_clearing
+from transactions.drafts import Source, TransactionDraft, credit_wallet, debit_wallet, funding_draft
 from transactions.errors import (
     ChartViolation,
     DuplicateReference,
@@ -94,6 +95,22 @@ class TestPostMany:
         with pytest.raises(DuplicateReference):
             post_many(transfer(ada, chidi, "1.00", "rent-2"), transfer(ada, chidi, "1.00", "rent-1"))
         assert balances(ada, chidi) == [99, 1]
+
+    def test_a_reference_is_the_senders_own(self) -> None:
+        ada, chidi = funded(), funded()
+        post_many(transfer(ada, chidi, "1.00", "rent-1"), transfer(chidi, ada, "2.00", "rent-1"))
+        assert balances(ada, chidi) == [101, 99]
+
+    def test_without_a_sender_a_reference_is_used_once(self) -> None:
+        ada = UserFactory()
+        made = fund(ada, "1.00")
+        again = funding_draft(
+            wallet_id=main_wallet(ada).pk, user_id=ada.pk, amount=Decimal(1), currency="NGN",
+            source_account=gateway_clearing("paystack"), source=Source("payment", uuid7()),
+        )  # fmt: skip
+        with pytest.raises(DuplicateReference):
+            post_many(replace(again, reference=made.reference))
+        assert balances(ada) == [1]
 
     def test_a_thousand_cost_as_many_statements_as_one(self) -> None:
         ada, crowd = funded("50000.00"), [UserFactory() for _ in range(20)]

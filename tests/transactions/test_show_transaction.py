@@ -1,7 +1,9 @@
 """show_transaction: a movement explained to a person."""
 
 import io
+from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,6 +17,7 @@ from tests.transactions.money import fund, main_wallet
 from tests.transactions.story import Story, bill_draft, happened, transfer_draft
 from transactions.drafts import Authorize, Post, Void
 from transactions.explaining import explain
+from transactions.management.commands import show_transaction
 from transactions.models import Transaction
 from transactions.services import TransactionService
 
@@ -81,6 +84,26 @@ class TestShowTransaction:
         assert asked == [wanted]
         assert "Document: A thing\n  colour  red\n  attempt 1: vtpass V-1, made" in told
         assert "not sent: sent, pending" in told
+
+    def test_a_reference_of_several_senders_was_explained_as_whoever_came_first(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        people = [UserFactory() for _ in range(3)]
+        made = []
+        for sender, receiver in pairwise(people):
+            fund(sender, "50.00")
+            draft = transfer_draft(main_wallet(sender), main_wallet(receiver), "40.00")
+            made.append(happened(Post(replace(draft, reference="rent/11"))))
+        with pytest.raises(CommandError) as refusal:
+            show("rent/11")
+        told = [line.split() for line in str(refusal.value).splitlines()[1:]]
+        assert [(line[0], line[2]) for line in told] == [
+            (str(row.pk), person.email) for row, person in reversed([*zip(made, people[:2], strict=True)])
+        ]
+        assert show(made[1].pk).startswith("transfer rent/11: completed, NGN 40.00")
+        monkeypatch.setattr(show_transaction, "LISTED", 1)
+        with pytest.raises(CommandError, match=f"(?s)by its id:\n  {made[1].pk} .*\n  …$"):
+            show("rent/11")
 
     @pytest.mark.parametrize("named", ["TRX-NONE", "00000000-0000-0000-0000-000000000000", ""])
     def test_one_that_is_not_there_is_an_error(self, named: str) -> None:

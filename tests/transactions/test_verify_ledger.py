@@ -286,7 +286,8 @@ class TestPlantedRows:
         assert set(broken) == {"suspense_is_what_is_parked", "suspense_moves_with_a_parked_credit"}
 
     def test_a_reference_and_a_source_booked_twice_are_found(self, owner: Owner) -> None:
-        owner.run(f"ALTER TABLE {MOVEMENT} DROP CONSTRAINT transactions_transaction_reference_key")
+        owner.run(f"ALTER TABLE {MOVEMENT} DROP CONSTRAINT transaction_reference_once_per_sender")
+        owner.run(f"ALTER TABLE {MOVEMENT} DROP CONSTRAINT transactions_transaction_reverses_id_key")
         owner.run("DROP INDEX transaction_once_per_source")
         broken = owner.plant(
             MOVEMENT,
@@ -294,6 +295,14 @@ class TestPlantedRows:
             f"FROM {MOVEMENT} f WHERE t.id = %(released)s AND f.id = %(funding)s",
         )
         assert {"booked_once", "keys_are_valid", "constraints_are_valid"} <= set(broken)
+
+    def test_a_reference_of_ours_under_two_senders_is_found_and_one_of_theirs_is_no_fault(
+        self, owner: Owner
+    ) -> None:
+        """``transfer`` is Ada's, ``newest`` is Chidi's."""
+        both = f"UPDATE {MOVEMENT} SET reference = '%s' WHERE id IN (%%(transfer)s, %%(newest)s)"
+        assert owner.plant(MOVEMENT, both % "rent/11") == {}
+        assert owner.plant(MOVEMENT, both % owner.story.transfer.reference) == {"booked_once": 2}
 
     def test_the_newest_transaction_cut_off_whole_needs_a_seal(self, owner: Owner) -> None:
         for table in (ENTRY, MOVEMENT, WALLET):

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +135,22 @@ class TestIncremental:
         second = happened(Post(transfer_draft(*two, "10.00")))
         with psycopg.connect(conninfo("owner")) as session:
             session.execute(
-                "ALTER TABLE transactions_transaction DROP CONSTRAINT transactions_transaction_reference_key"
+                "ALTER TABLE transactions_transaction DROP CONSTRAINT transaction_reference_once_per_sender"
             )
         edit("UPDATE transactions_transaction SET reference = %s WHERE id = %s", first.reference, second.pk)
         assert "booked_once" in report_of("--incremental")["broken"]
+
+    def test_a_reference_of_two_senders_is_found_where_it_is_ours_and_no_fault_where_it_is_theirs(
+        self, two: tuple[Wallet, Wallet]
+    ) -> None:
+        ada, chidi = two
+        happened(Post(replace(transfer_draft(ada, chidi, "10.00"), reference="rent/11")))
+        assert run("verify_ledger", "--incremental")[0] == 0
+        happened(Post(replace(transfer_draft(chidi, ada, "10.00"), reference="rent/11")))
+        assert run("verify_ledger", "--incremental")[0] == 0
+        first, second = (happened(Post(transfer_draft(*way, "1.00"))) for way in ((ada, chidi), (chidi, ada)))
+        edit("UPDATE transactions_transaction SET reference = %s WHERE id = %s", first.reference, second.pk)
+        assert report_of("--incremental")["broken"] == {"booked_once": 2}
 
     def test_an_older_edit_is_found_by_a_full_run_and_by_the_seals(self, two: tuple[Wallet, Wallet]) -> None:
         edit("UPDATE transactions_ledgerentry SET amount = amount + 1 WHERE id = %s",

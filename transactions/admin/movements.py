@@ -92,7 +92,9 @@ class TransactionAdmin(DocumentModelAdmin):
     list_filter = ("status", "type", CurrencyFilter)
     list_select_related = ("from_user", "to_user")
     search_fields = ("reference__exact",)
-    search_help_text = "A whole reference, an id, the e-mail address of one side, or key=value of metadata"
+    search_help_text = (
+        "A whole reference (ours or a sender's), an id, a side's e-mail address, or key=value of metadata"
+    )
     ordering = ("-id",)
     sortable_by = ()
     paginator = InfinitePaginator

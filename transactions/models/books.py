@@ -49,7 +49,7 @@ class Transaction(models.Model):
     """One business movement of money. Amounts are in major units of ``currency``."""
 
     id = UuidKey()
-    reference = models.CharField(max_length=64, unique=True)
+    reference = models.CharField(max_length=64, help_text="Ours, or the sender's own: unique among theirs")
     type = models.CharField(max_length=20, choices=TransactionType)
     status = models.CharField(max_length=10, choices=TransactionStatus)
     currency = models.CharField(max_length=3)
@@ -120,6 +120,11 @@ class Transaction(models.Model):
             ("switch_money_out", "Can stop outgoing money and resume it"),
         ]
         constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["reference", "from_user"],
+                nulls_distinct=False,
+                name="transaction_reference_once_per_sender",
+            ),
             models.UniqueConstraint(
                 fields=["type", "source_kind", "source_id"],
                 condition=Q(source_id__isnull=False),

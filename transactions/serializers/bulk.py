@@ -6,17 +6,17 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from fintech_core.ids import MADE_REFERENCE
 from fintech_core.serializers import AmountField, CurrencyField, PinField, Request, Text
 from transactions.enums import BulkItemStatus, BulkMode, BulkStatus
 from transactions.serializers.movements import FailureResponse, RecipientField
 from transactions.services.bulk import MAX_ITEMS
 
-# A client's own reference does not look like one of ours: three letters and 26 characters of a key.
-_REFERENCE = re.compile(r"(?![A-Z]{3}-[0-9A-Z]{26}\Z)[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}")
+_REFERENCE = re.compile(rf"(?!{MADE_REFERENCE}\Z)[A-Za-z0-9][A-Za-z0-9._:/-]{{0,63}}")
 
 
 class ReferenceField(Text):
-    """The client's own name of a movement, unique among all references."""
+    """The sender's own name of a movement, unique among the references of this sender."""
 
     default_error_messages = {
         "invalid_reference": "A reference has 1 to 64 letters, digits, . _ : / or -, and is none of ours."
@@ -36,7 +36,11 @@ class BulkTransferItemRequest(Request):
     to = RecipientField(max_length=254)
     amount = AmountField()
     description = Text(max_length=200, default="", allow_blank=True)
-    reference = ReferenceField(max_length=64, required=False)
+    reference = ReferenceField(
+        max_length=64,
+        required=False,
+        help_text="Your own name of this transfer, unique among yours; without one it gets one of ours",
+    )
 
 
 class BulkTransferRequest(Request):

@@ -99,14 +99,11 @@ def book(bulk: BulkTransfer, rows: Iterable[BulkTransferItem], *, now: datetime)
     """
     pending = [row for row in rows if row.status == BulkItemStatus.PENDING]
     given = [row.reference for row in pending if row.reference]
-    used = (
-        set(Transaction.objects.filter(reference__in=given).values_list("reference", flat=True))
-        if given
-        else set()
-    )
+    earlier = Transaction.objects.filter(from_user=bulk.sender_id, reference__in=given)
+    used = set(earlier.values_list("reference", flat=True)) if given else set()
     for row in pending:
         if row.reference in used:
-            refuse(row, DuplicateReference("This reference was used before."))
+            refuse(row, DuplicateReference("You used this reference before."))
     pending = [row for row in pending if row.status == BulkItemStatus.PENDING]
     results = TransactionService.post_each([_draft(bulk, row) for row in pending], now=now)
     booked = []

@@ -26,7 +26,7 @@ from transactions.services.writing import NotAllResolved, as_written, write
 Decision = UUID | DomainError | None
 _DUPLICATES = {
     "transaction_once_per_source": "This document was booked before.",
-    "transactions_transaction_reference_key": "This reference was used before.",
+    "transaction_reference_once_per_sender": "This reference was used before.",
 }
 
 

@@ -92,7 +92,10 @@ SHOWS_ITS_LAST_ENTRY: Final = """
 TWINS: Final = """
     SELECT t.id AS key, 'reference ' || t.reference || ', or its source or reversal' AS detail
     FROM transactions_transaction t
-    WHERE EXISTS (SELECT FROM public.transactions_transaction o WHERE o.reference = t.reference AND o.id <> t.id)
+    WHERE EXISTS (SELECT FROM public.transactions_transaction o
+                  WHERE o.reference = t.reference AND o.from_user_id = t.from_user_id AND o.id <> t.id)
+       OR EXISTS (SELECT FROM public.transactions_transaction o
+                  WHERE t.reference ~ %(made)s AND o.reference = t.reference AND o.id <> t.id)
        OR EXISTS (SELECT FROM public.transactions_transaction o
                   WHERE t.source_id IS NOT NULL AND o.id <> t.id
                     AND (o.type, o.source_kind, o.source_id) = (t.type, t.source_kind, t.source_id))

@@ -1,5 +1,6 @@
 """Checks of transactions: that what each one says agrees with its entries, its hold and its parties."""
 
+from fintech_core.ids import MADE_REFERENCE
 from transactions.chart import RECEIVABLES
 from transactions.verification.check import Check
 from transactions.verification.entries import exponents
@@ -7,6 +8,10 @@ from transactions.verification.entries import exponents
 
 def _receivables() -> dict[str, str]:
     return {"receivables": RECEIVABLES}
+
+
+def _made() -> dict[str, str]:
+    return {"made": f"^{MADE_REFERENCE}$"}
 
 
 HAS_ENTRIES = Check(
@@ -154,6 +159,7 @@ FACTS = Check(
     parameters=exponents,
 )
 
+# A reference that a sender gave may be another sender's, too; one of ours is nobody else's.
 TWINS = Check(
     "booked_once",
     "A reference, a business document or a reversal was booked twice.",
@@ -164,13 +170,15 @@ TWINS = Check(
                     THEN twin.type || ' of ' || twin.source_kind || ' ' || twin.source_id END,
                CASE WHEN twin.reverses_id IS NOT NULL AND twin.reversals > 1
                     THEN 'reversal of ' || twin.reverses_id END) AS detail
-    FROM (SELECT t.*, count(*) OVER (PARTITION BY t.reference) AS references,
+    FROM (SELECT t.*, count(*) OVER (PARTITION BY t.reference, CASE WHEN t.reference !~ %(made)s
+                                                               THEN t.from_user_id END) AS references,
                  count(*) OVER (PARTITION BY t.type, t.source_kind, t.source_id) AS sources,
                  count(*) OVER (PARTITION BY t.reverses_id) AS reversals
           FROM transactions_transaction t) twin
     WHERE twin.references > 1 OR (twin.source_id IS NOT NULL AND twin.sources > 1)
        OR (twin.reverses_id IS NOT NULL AND twin.reversals > 1)
     """,
+    parameters=_made,
 )
 
 REVERSED = Check(

@@ -1,0 +1,76 @@
+"""References that are unique among a sender's own: the way there from a database with movements, and back."""
+
+from dataclasses import replace
+
+import pytest
+from django.core.management import call_command
+from django.db import IntegrityError, connections
+
+from tests.factories import UserFactory
+from tests.transactions.money import fund, main_wallet
+from tests.transactions.story import happened, transfer_draft
+from transactions.drafts import Post
+from transactions.models import Transaction
+from transactions.sealing import chain
+from transactions.verification import verify
+from wallet.models import Wallet
+
+pytestmark = pytest.mark.usefixtures("own_database")
+BEFORE, AFTER = "0016", "0017"
+
+
+def migrate(target: str) -> None:
+    call_command("migrate", "transactions", target, verbosity=0)
+
+
+def uniques() -> dict[str, str]:
+    """Return how each index of the references is made, by its name."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'transactions_transaction'"
+            " AND indexdef LIKE '%%reference%%'"
+        )
+        return dict(cursor.fetchall())
+
+
+def people() -> tuple[Wallet, Wallet]:
+    """Two people of whom the first has sent under a reference of their own; sealed."""
+    ada, chidi = UserFactory(), UserFactory()
+    fund(ada, "100.00")
+    fund(chidi, "100.00")
+    send(main_wallet(ada), main_wallet(chidi))
+    chain.seal()
+    return main_wallet(ada), main_wallet(chidi)
+
+
+def send(sender: Wallet, receiver: Wallet) -> None:
+    happened(Post(replace(transfer_draft(sender, receiver, "10.00"), reference="rent/11")))
+
+
+def rows() -> list[dict[str, object]]:
+    return list(Transaction.objects.order_by("pk").values())
+
+
+def test_there_and_back_every_row_stays_and_its_seal_holds() -> None:
+    people()
+    stored, made = rows(), uniques()
+    migrate(BEFORE)
+    assert set(uniques()) == {
+        "transactions_transaction_reference_key",
+        "transactions_transaction_reference_65ce6e73_like",
+    }
+    assert rows() == stored
+    migrate(AFTER)
+    assert (rows(), uniques()) == (stored, made)
+    assert list(made) == ["transaction_reference_once_per_sender"]
+    assert verify(with_seals=True).findings == ()
+
+
+def test_the_way_back_is_refused_once_two_senders_share_a_reference() -> None:
+    ada, chidi = people()
+    send(chidi, ada)
+    stored, made = rows(), uniques()
+    with pytest.raises(IntegrityError, match="transactions_transaction_reference_key"):
+        migrate(BEFORE)
+    assert (rows(), uniques()) == (stored, made)
+    assert verify(with_seals=True).findings == ()
