@@ -1,6 +1,8 @@
 """Best-effort bulks: several processes at one of them, processes that die in it, and others' locks in its way."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,12 +16,13 @@ from tests.transactions.money import fund, main_wallet
 from tests.users.parallel import run_in_process
 from transactions import switches
 from transactions.enums import BulkStatus
+from transactions.errors import BulkTransferFailed
 from transactions.models import BulkTransfer, Transaction
 from transactions.services import TransactionService, bulk
 from transactions.services.bulk import Progress, accept, send_all, work_off, work_off_chunk
 from transactions.services.bulk_items import BulkItem
 from users.models import User
-from wallet.services import freeze_wallet
+from wallet.services import freeze_wallet, open_wallet
 
 FINISH = """
 from transactions.services import bulk
@@ -154,6 +157,85 @@ class TestCrashes:
         assert bulk.sweep(now=now + 2 * bulk.GRACE) >= 1
 
 
+class TestReferences:
+    """``inv-9`` is used by a transaction that commits half a second after somebody has begun to use it, too."""
+
+    @contextmanager
+    def used(self, by: User, currency: str = "NGN") -> Iterator[None]:
+        ready = threading.Event()
+
+        def use() -> None:
+            with transaction.atomic():
+                TransactionService.transfer_money(
+                    sender=main_wallet(by, currency), recipient=main_wallet(self.other, currency),
+                    amount=Decimal(5), reference="inv-9", now=clock.now(),
+                )  # fmt: skip
+                ready.set()
+                threading.Event().wait(0.5)
+            connection.close()
+
+        self.other = UserFactory()
+        if currency != "NGN":
+            open_wallet(user=self.other, currency=currency)
+        thread = threading.Thread(target=use)
+        thread.start()
+        assert ready.wait(10)
+        yield
+        thread.join()
+
+    def items(self, receiver: User) -> list[BulkItem]:
+        return [BulkItem(receiver.email, Decimal(1)), BulkItem(receiver.email, Decimal(2), reference="inv-9")]
+
+    def test_one_that_the_sender_uses_meanwhile_refuses_its_item_alone(self) -> None:
+        ada, chidi = sender(), UserFactory()
+        made = begun(ada, *self.items(chidi))
+        with self.used(by=ada):
+            assert work_off_chunk(bulk_id=made.pk, now=clock.now()) is Progress.FINAL
+        made.refresh_from_db()
+        assert (made.succeeded, failures(made)) == (1, {1: "duplicate_reference"})
+        assert balances(ada, chidi, self.other) == [994, 1, 5]
+
+    @pytest.mark.parametrize("currency", ["NGN", "USD"])
+    def test_all_or_nothing_told_of_no_item_which_one_was_used_meanwhile(self, currency: str) -> None:
+        ada, chidi = sender(), UserFactory()
+        if currency != "NGN":  # its wallet is another one, so that no lock keeps the two apart
+            open_wallet(user=ada, currency=currency)
+            fund(ada, "10.00", currency)
+        with self.used(by=ada, currency=currency), pytest.raises(BulkTransferFailed) as refusal:
+            send_all(sender=ada, currency="NGN", items=self.items(chidi), now=clock.now())
+        codes = [result["failure"]["code"] for result in refusal.value.facts["results"]]
+        assert codes == ["not_sent", "duplicate_reference"]
+        assert main_wallet(self.other, currency).balance == 5
+        assert balances(chidi) == [0]
+
+    @pytest.mark.parametrize("together", [False, True])
+    def test_one_that_somebody_else_uses_meanwhile_is_in_nobodys_way(self, together: bool) -> None:
+        ada, bola, chidi = sender(), sender(), UserFactory()
+        with self.used(by=bola):
+            if together:
+                made = send_all(sender=ada, currency="NGN", items=self.items(chidi), now=clock.now())
+            else:
+                made = finish(begun(ada, *self.items(chidi)))
+        assert (made.succeeded, made.failed) == (2, 0)
+        assert balances(ada, bola, chidi) == [997, 995, 3]
+
+    def test_bulks_of_one_sender_with_the_same_references_send_each_once(self) -> None:
+        ada, chidi = sender(), UserFactory()
+        items = [BulkItem(chidi.email, Decimal(1), reference=f"pay/{number}") for number in range(120)]
+
+        def pay_all(number: int) -> None:
+            if number % 2:
+                send_all(sender=ada, currency="NGN", items=items, now=clock.now())
+            else:
+                work_off(bulk_id=begun(ada, *items).pk, within_s=30, wait_for_others=True)
+
+        outcomes = race(6, pay_all)
+        assert outcomes[DONE] >= 3
+        assert outcomes[DONE] + outcomes["bulk_transfer_failed"] == 6
+        assert Transaction.objects.filter(from_user=ada).count() == 120
+        assert balances(ada, chidi) == [880, 120]
+
+
 class TestInTheWay:
     def test_a_wallet_that_stays_locked_fails_its_chunk_and_no_other(self) -> None:
         ada, chidi, stuck = sender(), UserFactory(), UserFactory()
@@ -182,31 +264,6 @@ class TestInTheWay:
         assert (made.status, made.succeeded, made.failed) == (BulkStatus.COMPLETED, 150, 100)
         assert failures(made) == dict.fromkeys(range(100, 200), "wallets_busy")
         assert balances(ada, chidi, stuck) == [850, 150, 0]
-
-    def test_a_reference_that_is_used_meanwhile_refuses_its_item_alone(self) -> None:
-        ada, bola, chidi = sender(), UserFactory(), UserFactory()
-        made = begun(
-            ada, BulkItem(chidi.email, Decimal(1)), BulkItem(chidi.email, Decimal(2), reference="inv-9")
-        )
-        ready = threading.Event()
-
-        def use_it() -> None:
-            with transaction.atomic():
-                TransactionService.transfer_money(
-                    sender=main_wallet(ada), recipient=main_wallet(bola), amount=Decimal(5),
-                    reference="inv-9", now=clock.now(),
-                )  # fmt: skip
-                ready.set()
-                threading.Event().wait(0.5)
-            connection.close()
-
-        thread = threading.Thread(target=use_it)
-        thread.start()
-        ready.wait(10)
-        finish(made)
-        thread.join()
-        assert (made.succeeded, failures(made)) == (1, {1: "duplicate_reference"})
-        assert balances(ada, bola, chidi) == [994, 5, 1]
 
     def test_a_freeze_between_chunks_stops_the_rest(self) -> None:
         ada, chidi, staff = sender(), UserFactory(), StaffFactory()

@@ -22,7 +22,7 @@ from fintech_core.money import format_amount
 from notifications.services import publish
 from transactions import bulk_rendering, switches
 from transactions.enums import BulkItemStatus, BulkMode, BulkStatus
-from transactions.errors import BulkTransferFailed, DuplicateReference, NotSent, WalletsBusy
+from transactions.errors import BulkTransferFailed, NotSent, WalletsBusy
 from transactions.models import BulkTransfer, BulkTransferItem
 from transactions.services.bulk_items import BulkItem, book, prepare, refuse, store_results
 from users.models import User
@@ -125,15 +125,9 @@ def work_off_chunk(*, bulk_id: UUID, now: datetime) -> Progress:
             rows = _next_chunk(bulk)
             try:
                 book(bulk, rows, now=now)
-            except (
-                DuplicateReference
-            ):  # the transaction is broken: somebody has just used one of the references
-                raise
             except DomainError as refusal:
                 _refuse_all(rows, refusal)
             return _store(bulk, rows, now)
-    except DuplicateReference:
-        return _put_off(bulk_id, now)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) not in CONTENTION:
             raise

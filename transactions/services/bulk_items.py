@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db import transaction as db
 
 from fintech_core.exceptions import DomainError
 from fintech_core.money import format_amount
@@ -94,18 +95,10 @@ def prepare(bulk: BulkTransfer, items: Sequence[BulkItem]) -> list[BulkTransferI
 def book(bulk: BulkTransfer, rows: Iterable[BulkTransferItem], *, now: datetime) -> list[Transaction]:
     """Book the pending rows at once, each on its own, and put the result on each; the rows are not stored.
 
-    Returns what was booked. Raises MoneyOutPaused, DuplicateReference when a reference is used meanwhile, and of an
-    all-or-nothing bulk what refuses its sender as such: KycRequired, WalletFrozen.
+    Returns what was booked. Raises MoneyOutPaused, and of an all-or-nothing bulk what refuses its sender as such:
+    KycRequired, WalletFrozen.
     """
-    pending = [row for row in rows if row.status == BulkItemStatus.PENDING]
-    given = [row.reference for row in pending if row.reference]
-    earlier = Transaction.objects.filter(from_user=bulk.sender_id, reference__in=given)
-    used = set(earlier.values_list("reference", flat=True)) if given else set()
-    for row in pending:
-        if row.reference in used:
-            refuse(row, DuplicateReference("You used this reference before."))
-    pending = [row for row in pending if row.status == BulkItemStatus.PENDING]
-    results = TransactionService.post_each([_draft(bulk, row) for row in pending], now=now)
+    pending, results = _post(bulk, rows, now)
     booked = []
     for row, result in zip(pending, results, strict=True):
         if isinstance(result, Transaction):
@@ -136,6 +129,40 @@ def store_results(rows: Sequence[BulkTransferItem]) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(_RESULTS, parameters)
+
+
+def _post(
+    bulk: BulkTransfer, rows: Iterable[BulkTransferItem], now: datetime
+) -> tuple[list[BulkTransferItem], list[Transaction | DomainError | None]]:
+    """Post the pending rows but those whose reference the sender has used; return what was tried, and its results.
+
+    Another bulk of the sender may use one of the references between the look and the write. The next look sees it, so
+    each round refuses at least one row more.
+    """
+    pending = [row for row in rows if row.status == BulkItemStatus.PENDING]
+    for rounds_left in reversed(range(1 + sum(row.reference != "" for row in pending))):
+        pending = _unless_used(bulk, pending)
+        drafts = [_draft(bulk, row) for row in pending]
+        try:
+            with db.atomic():
+                return pending, TransactionService.post_each(drafts, now=now)
+        except DuplicateReference:
+            if not rounds_left:
+                raise
+    raise AssertionError("unreachable: the last round returns or raises")
+
+
+def _unless_used(bulk: BulkTransfer, rows: Sequence[BulkTransferItem]) -> list[BulkTransferItem]:
+    """Refuse the rows whose reference the sender has used before; return the others."""
+    given = [row.reference for row in rows if row.reference]
+    if not given:
+        return list(rows)
+    earlier = Transaction.objects.filter(from_user=bulk.sender_id, reference__in=given)
+    used = set(earlier.values_list("reference", flat=True))
+    for row in rows:
+        if row.reference in used:
+            refuse(row, DuplicateReference("You used this reference before."))
+    return [row for row in rows if row.status == BulkItemStatus.PENDING]
 
 
 def _main_wallets(people: Iterable[User], currency: str) -> dict[UUID, Wallet]:
