@@ -111,18 +111,26 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         return values
 
     def answer_once(
-        self, *, operation: str, body: Mapping[str, Any], work: Callable[[], Answer], gate: Gate | None = None
+        self,
+        *,
+        operation: str,
+        body: Mapping[str, Any],
+        work: Callable[[], Answer],
+        gate: Gate | None = None,
+        toll: Gate | None = None,
     ) -> Answer:
-        """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), then T1.
+        """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), the toll, then T1.
 
-        A dry run knows neither key nor gate: the work runs and is rolled back. Raises KeyMissing, KeyInvalid,
-        KeyReused, InProgress, and whatever the gate raises. Refusals by rule (422) come back as an Answer, since
-        they are stored too.
+        A dry run knows neither key nor gate: the work runs and is rolled back. The ``toll`` charges a rate for what
+        the work will tell, so a dry run pays it, too. Raises KeyMissing, KeyInvalid, KeyReused, InProgress, and
+        whatever gate and toll raise. Refusals by rule (422) come back as an Answer, since they are stored too.
         """
         if self.action not in self.money_actions:
             raise ImproperlyConfigured(f"{type(self).__name__}.{self.action} is not in its money_actions")
         user_id = UUID(str(self.request.user.pk))
         if self._is_dry_run(self.request):
+            if toll is not None:
+                toll()
             answer, facts = rehearsal.rehearse(work, user_id=user_id)
             return answer if answer.status >= 400 else Answer(200, {**answer.body, **facts})
         scope = idempotency.Scope.of(
@@ -134,8 +142,9 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         earlier = idempotency.find(scope)
         if earlier is not None:
             return earlier
-        if gate is not None:
-            gate()
+        for check in (gate, toll):
+            if check is not None:
+                check()
         return idempotency.run(scope, work, request_id=request_id_of(self.request))
 
     def _idempotency_key(self) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.conf import settings
 from django.http import HttpRequest
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -91,6 +91,20 @@ class RateLimitHeaders:
             return declared
         return PER_USER if request.user.is_authenticated else PER_ADDRESS
 
+    def charge(self, request: Request, rate: Rate, *, units: int) -> None:
+        """Count ``units`` against a rate, for what is known only once the request was looked into.
+
+        It goes through while one is left and owes the others, so that whoever takes many waits the longer for the
+        next. Raises Throttled when none is left.
+        """
+        value = _value(rate, request)
+        if units < 1 or value is None or not settings.RATE_LIMITS:
+            return
+        [verdict] = judge([(rate, _key(rate, value))], units=units)
+        self.rate_verdicts = [*(one for one in self.rate_verdicts if one.rate.name != rate.name), verdict]
+        if not verdict.allowed:
+            raise Throttled(wait=verdict.wait_s)
+
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Put ``RateLimit`` and ``RateLimit-Policy`` on the answer of a throttled route."""
         final: Response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
@@ -134,14 +148,14 @@ def rate_limit_headers(verdicts: Sequence[Verdict]) -> dict[str, str]:
     return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(states)}
 
 
-def judge(keyed: Sequence[tuple[Rate, str]]) -> list[Verdict]:
-    """Count one request against every rate under its key, all or none."""
+def judge(keyed: Sequence[tuple[Rate, str]], *, units: int = 1) -> list[Verdict]:
+    """Count one request against every rate under its key, all or none; of several units one must be left."""
     if not keyed:
         return []
     try:
-        return _judge_in_redis(keyed)
+        return _judge_in_redis(keyed, units=units)
     except lua.RedisDown:
-        return _fallback.judge(keyed)
+        return _fallback.judge(keyed, units=units)
 
 
 def wait_for_page(request: HttpRequest, *, by_address: Rate, by_key: Rate, key: str) -> float:
@@ -195,9 +209,9 @@ def _value(rate: Rate, request: Request) -> str | None:
 _SCRIPT = lua.Script((Path(__file__).parent / "throttling.lua").read_text())
 
 
-def _judge_in_redis(keyed: Sequence[tuple[Rate, str]]) -> list[Verdict]:
-    arguments = [number for rate, _ in keyed for number in (rate.limit, rate.per_seconds)]
-    answers = _SCRIPT([key for _, key in keyed], arguments)
+def _judge_in_redis(keyed: Sequence[tuple[Rate, str]], *, units: int = 1) -> list[Verdict]:
+    numbers = [number for rate, _ in keyed for number in (rate.limit, rate.per_seconds)]
+    answers = _SCRIPT([key for _, key in keyed], [units, *numbers])
     return [
         Verdict(rate, bool(allowed), int(remaining), int(wait) / MICRO, int(reset) / MICRO)
         for (rate, _), (allowed, remaining, wait, reset) in zip(keyed, answers, strict=True)
@@ -220,32 +234,32 @@ class LocalLimiter:
         self._max_keys = max_keys
         self._now_s = now_s
 
-    def judge(self, keyed: Sequence[tuple[Rate, str]]) -> list[Verdict]:
-        """Count one request against every rate under its key, all or none."""
+    def judge(self, keyed: Sequence[tuple[Rate, str]], *, units: int = 1) -> list[Verdict]:
+        """Count one request against every rate under its key, all or none; of several units one must be left."""
         now = self._now_s()
         with self._lock:
             if len(self._arrivals) >= self._max_keys:
                 self._arrivals = {key: arrival for key, arrival in self._arrivals.items() if arrival > now}
             verdicts, arrivals = [], {}
             for rate, key in keyed:
-                verdict, arrivals[key] = self._judge_one(rate, key, now)
+                verdict, arrivals[key] = self._judge_one(rate, key, now, units)
                 verdicts.append(verdict)
             if all(verdict.allowed for verdict in verdicts):
                 self._arrivals.update(arrivals)
         return verdicts
 
-    def _judge_one(self, rate: Rate, key: str, now: float) -> tuple[Verdict, float]:
+    def _judge_one(self, rate: Rate, key: str, now: float, units: int) -> tuple[Verdict, float]:
         strict = replace(rate, limit=max(1, rate.limit // FALLBACK_SHARE))
         spacing = strict.per_seconds / strict.limit
         if key not in self._arrivals and len(self._arrivals) >= self._max_keys:
             return Verdict(strict, False, 0, spacing, spacing), now
         arrival = max(self._arrivals.get(key, now), now)
-        following = arrival + spacing
-        wait = following - strict.per_seconds - now
+        wait = arrival + spacing - strict.per_seconds - now
+        following = arrival + units * spacing
         if wait > 1 / MICRO:
             return Verdict(strict, False, 0, wait, arrival - now), arrival
         remaining = math.floor((strict.per_seconds - (following - now)) / spacing + 1 / MICRO)
-        return Verdict(strict, True, remaining, 0.0, following - now), following
+        return Verdict(strict, True, max(remaining, 0), 0.0, following - now), following
 
 
 _fallback = LocalLimiter()

@@ -114,6 +114,12 @@ def find_recipients(*, to: Iterable[str]) -> dict[str, User]:
     return by_email | {str(user.phone): user for user in verified}
 
 
+def unknown_among(*, to: Iterable[str]) -> set[str]:
+    """Return those of many addresses for which ``find_recipient`` would find nobody."""
+    wanted = set(to)
+    return wanted - find_recipients(to=wanted).keys()
+
+
 def get_bulk_transfer_for(*, user: User, bulk_id: UUID) -> BulkTransfer:
     """Return the user's own bulk of transfers; raises NotFound for everybody else's."""
     found = BulkTransfer.objects.filter(sender=user, pk=bulk_id).first()

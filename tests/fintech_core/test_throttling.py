@@ -140,6 +140,58 @@ class TestLimit:
         assert "RateLimit" not in found[0]
 
 
+class TestUnits:
+    def charged(self, limit: Rate, *units: int) -> Response:
+        """Ask a view that finds out only then how much it was asked for."""
+
+        class Charging(view_with(act=())):  # type: ignore[misc]
+            def act(self, request: Any) -> Response:
+                for found in units:
+                    self.charge(request, limit, units=found)
+                return Response({})
+
+        return post(Charging)
+
+    def test_several_go_through_while_one_is_left_and_the_rest_is_owed(self) -> None:
+        limit = rate(10)
+        assert [self.charged(limit, units).status_code for units in (9, 5, 1)] == [200, 200, 429]
+        refused = self.charged(limit, 1)
+        assert refused.data["code"] == "rate_limited"
+        assert 20 <= int(refused["Retry-After"]) <= 30  # fourteen were taken, and the next is the fifteenth
+        assert re.fullmatch(rf'"{limit.name}";r=0;t=(7\d|8[0-4])', refused["RateLimit"])
+
+    def test_what_is_refused_owes_nothing(self) -> None:
+        limit = rate(4, per_seconds=2)
+        assert [self.charged(limit, units).status_code for units in (4, 100)] == [200, 429]
+        time.sleep(0.55)
+        assert self.charged(limit, 1).status_code == 200
+
+    def test_nothing_costs_nothing(self) -> None:
+        limit = rate(1)
+        answers = [self.charged(limit, 0) for _ in range(3)]
+        assert [(answer.status_code, "RateLimit" in answer) for answer in answers] == [(200, False)] * 3
+        assert self.charged(limit, 1).status_code == 200
+
+    def test_the_headers_tell_the_last_state_of_a_rate(self) -> None:
+        limit = rate(10)
+        assert self.charged(limit, 2, 3)["RateLimit"] == f'"{limit.name}";r=5;t=30'
+
+    def test_of_many_that_take_it_all_at_once_one_goes_through(self) -> None:
+        limit = rate(10)
+        with ThreadPoolExecutor(20) as pool:
+            found = [answer.status_code for answer in pool.map(lambda _: self.charged(limit, 20), range(20))]
+        assert sorted(found) == [200] + [429] * 19
+
+    def test_switched_off_it_counts_nothing(self, settings: Settings) -> None:
+        settings.RATE_LIMITS = False
+        limit = rate(1)
+        assert [self.charged(limit, 5).status_code for _ in range(2)] == [200, 200]
+
+    def test_without_redis_it_is_owed_too(self, redis_down: None) -> None:
+        limit = rate(40)
+        assert [self.charged(limit, units).status_code for units in (9, 5, 1)] == [200, 200, 429]
+
+
 class TestKeyFromTheBody:
     def test_an_account_is_one_whatever_its_capitals(self) -> None:
         view = view_with(act=(rate(1, key=account),))
@@ -236,14 +288,15 @@ class TestLocalLimiter:
         now[0] += 61
         assert limiter.judge([(limit, "c")])[0].allowed
 
-    def test_it_agrees_with_the_script(self) -> None:
+    @pytest.mark.parametrize("units", [1, 5])
+    def test_it_agrees_with_the_script(self, units: int) -> None:
         limit = rate(12)
         key = lua.key("rate", "test", limit.name)
-        in_redis = [throttling._judge_in_redis([(limit, key)])[0] for _ in range(14)]
+        in_redis = [throttling._judge_in_redis([(limit, key)], units=units)[0] for _ in range(14)]
         now = [0.0]
         limiter = LocalLimiter(now_s=lambda: now[0])
         wide = Rate(limit.limit * throttling.FALLBACK_SHARE, 60, "user", limit.name)
-        local = [limiter.judge([(wide, key)])[0] for _ in range(14)]
+        local = [limiter.judge([(wide, key)], units=units)[0] for _ in range(14)]
         assert [(v.allowed, v.remaining) for v in in_redis] == [(v.allowed, v.remaining) for v in local]
 
 

@@ -33,7 +33,7 @@ from wallet.enums import WalletKind
 from wallet.models import Wallet
 
 SOURCE_KIND = "bulk_transfer_item"
-# What a bulk may tell about addresses that are nobody's: hardly more than as many single transfers would.
+# Most addresses of one bulk that may be nobody's; each of them counts with the lookups of recipients.
 MAX_UNKNOWN = 20
 DETAIL_LENGTH = 200
 # Saving the models of a chunk costs more than booking it.

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from fintech_core import clock, rehearsal
-from fintech_core.api import ApiViewSet
+from fintech_core.api import LOOKUPS, ApiViewSet
 from fintech_core.exceptions import request_id_of
 from fintech_core.headers import IDEMPOTENCY_KEY, PREFER
 from fintech_core.idempotency import Answer
@@ -20,7 +20,7 @@ from transactions.bulk_rendering import answer_for, render
 from transactions.enums import BulkMode
 from transactions.serializers.bulk import BulkTransferRequest, BulkTransferResponse
 from transactions.services import bulk
-from transactions.services.bulk_items import BulkItem
+from transactions.services.bulk_items import MAX_UNKNOWN, BulkItem
 from users.authentication import signed_in_user
 from users.models import User
 from users.services import pins
@@ -44,7 +44,7 @@ class BulkTransferViewSet(ApiViewSet):
         """Send money to many people: all or nothing, or as many as can be.
 
         A result for every item, in the order of the request; 422 when none succeeded. A best-effort request that was
-        interrupted is finished by the same Idempotency-Key.
+        interrupted is finished by the same Idempotency-Key. Each recipient who is not known here counts as a lookup.
         """
         body = self.read_body(BulkTransferRequest)
         sender = signed_in_user(request)
@@ -54,6 +54,7 @@ class BulkTransferViewSet(ApiViewSet):
             body=body,
             work=lambda: _begin(sender, body),
             gate=lambda: pins.verify(user_id=sender.pk, pin=pin),
+            toll=lambda: self._charge_unknown(body),
         )
         if not answer.is_final and answer.document is not None:
             bulk_id = answer.document[1]
@@ -74,6 +75,14 @@ class BulkTransferViewSet(ApiViewSet):
         """Show a bulk of transfers with the result of every item."""
         found = selectors.get_bulk_transfer_for(user=signed_in_user(request), bulk_id=pk)
         return Response(render(found))
+
+    def _charge_unknown(self, body: dict[str, Any]) -> None:
+        """Count the addresses that are nobody's with the lookups, or a bulk that books nothing would tell them free.
+
+        Of a list that is refused for too many of them no more is told than that.
+        """
+        unknown = selectors.unknown_among(to={item["to"] for item in body["items"]})
+        self.charge(self.request, LOOKUPS, units=min(len(unknown), MAX_UNKNOWN))
 
 
 def _begin(sender: User, body: dict[str, Any]) -> Answer:

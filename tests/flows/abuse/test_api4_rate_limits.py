@@ -162,6 +162,28 @@ class TestCustomers:
         assert 30 <= statuses[201] <= 40
         assert after - before == statuses[201]
 
+    def test_4_07_bulks_tried_at_once_tell_strangers_of_one_list_at_most(
+        self, at: Callable[[int], Wire], stack: Stack, cast: Cast, watch: Fingerprint
+    ) -> None:
+        asker = Customer(stack.address, first_name="Uche")
+
+        def try_out(n: int) -> Answer:
+            addresses = [cast.bola.email, *(f"{uuid4().hex}@example.com" for _ in range(20))]
+            items = [{"to": address, "amount": "1.00"} for address in addresses]
+            path = "/api/v1/transactions/transfer/bulk?dry_run=true"
+            return at(n).send("POST", path, {"items": items}, token=asker.access)
+
+        with watch.unchanged():
+            statuses, answers, _ = storm(30, try_out)
+        told = [answer for answer in answers if answer.status != 429]
+        assert statuses[429] >= 29
+        assert all("recipient_not_found" in answer.body.decode() for answer in told)
+        for answer in answers:
+            if answer.status == 429:
+                check_problem(Answer(429, answer.headers, answer.body, 0.0), 429, "rate_limited")
+                assert cast.bola.email not in answer.body.decode()
+        asker.close()
+
     def test_4_07_both_routes_of_a_bill_share_one_count(
         self, at: Callable[[int], Wire], cast: Cast, watch: Fingerprint
     ) -> None:
