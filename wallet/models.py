@@ -40,6 +40,8 @@ class Wallet(models.Model):
     spent_this_month = MoneyField(default=Decimal(0))
     spent_on = models.DateField(null=True, help_text="Business date of the spent figures")
     created_at = models.DateTimeField(auto_now_add=True)
+    # Drawn by a trigger of the ledger: wallets are sealed in this order.
+    opening_number = models.BigIntegerField(null=True, editable=False, help_text="Place of its opening")
 
     class Meta:
         permissions: ClassVar = [("freeze_wallet", "Can stop money at a wallet and let it move again")]
@@ -47,6 +49,7 @@ class Wallet(models.Model):
             models.UniqueConstraint(
                 fields=["owner", "kind", "currency"], name="wallet_one_of_a_kind_and_currency"
             ),
+            models.UniqueConstraint(fields=["opening_number"], name="wallet_by_opening"),
             models.CheckConstraint(
                 condition=Q(balance__gte=0) & Q(held__gte=0) & Q(held__lte=F("balance")),
                 name="wallet_balance_covers_held",

@@ -56,6 +56,15 @@ LIKELY: Final = {
     "end_number": ("NULL",), "effective_at": ("NULL",),
 }  # fmt: skip
 
+# What of a wallet without entries somebody would change.
+EMPTY_WALLET: Final = {
+    "balance": "100", "held": "1", "status": "'frozen'", "version": "1", "last_entry_at": "now()",
+    "spent_today": "5", "spent_this_month": "5", "spent_on": "current_date", "currency": OTHER_CURRENCY,
+    "kind": "CASE kind WHEN 'main' THEN 'cashback' ELSE 'main' END", "id": "gen_random_uuid()",
+    "owner_id": "(SELECT id FROM users_user WHERE id <> owner_id ORDER BY id LIMIT 1)",
+    "created_at": "created_at - interval '1 day'", "opening_number": "opening_number + 1000000",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -145,7 +154,7 @@ def _editor(table: str, key: str, column: str, values: list[str]) -> Callable[[r
             value = template.replace("{c}", column).replace("{{", "{").replace("}}", "}")
             # A row of which the value really changes, drawn by a hash, so that it is another one each time.
             chosen = (
-                f"SELECT {key} FROM {table} WHERE {column} IS DISTINCT FROM ({value}) {_of_use(table)}"
+                f"SELECT {key} FROM {table} WHERE {column} IS DISTINCT FROM ({value}) "
                 f"ORDER BY md5({key}::text || '{given.randrange(10**6)}') LIMIT 1"
             )
             statement = f"UPDATE {table} SET {column} = {value} WHERE {key} = ({chosen})"
@@ -154,11 +163,6 @@ def _editor(table: str, key: str, column: str, values: list[str]) -> Callable[[r
         return made
 
     return draw
-
-
-def _of_use(table: str) -> str:
-    """Narrow rows to those that the books speak of: a wallet without entries is no part of them yet."""
-    return "AND version > 0 " if table == WALLET else ""
 
 
 def _some(table: str, key: str, given: random.Random, where: str = "true") -> str:
@@ -175,7 +179,7 @@ def _deleted_movement(given: random.Random) -> Edit:
 
 
 def _deleted_wallet(given: random.Random) -> Edit:
-    some = _some(WALLET, "id", given, "version > 0")
+    some = _some(WALLET, "id", given)
     return Edit("deleted wallet", (f"DELETE FROM {WALLET} WHERE id = {some}",))
 
 
@@ -246,6 +250,24 @@ def _moved_money(given: random.Random) -> Edit:
     )  # fmt: skip
 
 
+def _empty_wallet(column: str, value: str) -> Callable[[random.Random], Edit]:
+    def draw(given: random.Random) -> Edit:
+        some = _some(WALLET, "id", given, "version = 0")
+        return Edit(f"empty wallet {column}", (f"UPDATE {WALLET} SET {column} = {value} WHERE id = {some}",))
+
+    return draw
+
+
+def _split_otherwise(given: random.Random) -> Edit:
+    """A pending hold is for another amount and another fee, which still sum to what is held."""
+    some = _some(MOVEMENT, "id", given, "status = 'pending'")
+    kept = given.choice(("", ", hold_fee = hold_fee + 1", ", hold_fee = NULL"))
+    return Edit(
+        "hold split otherwise",
+        (f"UPDATE {MOVEMENT} SET amount = amount - 1, fee = fee + 1{kept} WHERE id = {some}",),
+    )
+
+
 def _snapshot(column: str, value: str) -> Callable[[random.Random], Edit]:
     def draw(given: random.Random) -> Edit:
         some = _some(SNAPSHOT, "id", given)
@@ -294,6 +316,7 @@ def _cut_tail(given: random.Random) -> Edit:
 
 
 ROWS: Final[tuple[Callable[[random.Random], Edit], ...]] = (
+    *(_empty_wallet(column, value) for column, value in EMPTY_WALLET.items()), _split_otherwise,
     _deleted_entry, _deleted_movement, _deleted_wallet, _deleted_pair, _deleted_whole, _inserted_entry, _inserted_pair,
     _inserted_below, _given_money, _moved_money, _snapshot("balance", "balance + 1"),
     _snapshot("last_entry_id", "last_entry_id + 1000"), _snapshot("taken_at", "taken_at - interval '1 day'"),

@@ -77,8 +77,8 @@ def broken(**options: Any) -> set[str]:
 
 @pytest.fixture
 def sealed(committed_db: None) -> tuple[Transaction, Transaction, Transaction]:
-    """A transfer, a hold that was voided and one that is open, sealed in links of three entries."""
-    ada, chidi = UserFactory(), UserFactory()
+    """A transfer, a hold that was voided and one that is open, an empty wallet, sealed in links of three entries."""
+    ada, chidi, _ = UserFactory(), UserFactory(), UserFactory()
     fund(ada, "500.00")
     fund(chidi, "10.00")
     sent = happened(Post(transfer_draft(main_wallet(ada), main_wallet(chidi), "100.00", "3.00")))
@@ -140,11 +140,11 @@ class TestCanonicalBytes:
 
     def test_every_column_of_the_books_is_sealed_or_derived(self) -> None:
         columns = {field.column for field in Transaction._meta.concrete_fields}
-        assert columns == set(canonical.TRANSACTION)
+        assert columns == set(canonical.TRANSACTION) | set(canonical.SPLIT)
         assert {field.column for field in LedgerEntry._meta.concrete_fields} == (
             set(canonical.ENTRY) - {"account"} | {"account_id"}
         )
-        assert {field.column for field in Wallet._meta.concrete_fields} == set(canonical.WALLET) | DERIVED
+        assert {field.column for field in Wallet._meta.concrete_fields} == set(canonical.OPENING) | DERIVED
         assert {field.column for field in LedgerSeal._meta.concrete_fields} == {
             *canonical.SEAL,
             "chain",
@@ -246,7 +246,16 @@ class TestTampering:
             "UPDATE transactions_transaction SET failure_code = 'x' WHERE id = %(voided)s",
             "UPDATE transactions_transaction SET expires_at = now() WHERE id = %(pending)s",
             "UPDATE transactions_transaction SET description = 'x' WHERE id = %(pending)s",
+            "UPDATE transactions_transaction SET amount = amount - 1, fee = fee + 1, hold_fee = hold_fee + 1 "
+            "WHERE id = %(pending)s",
+            "UPDATE transactions_transaction SET hold_fee = NULL, amount = 15, fee = 5 WHERE id = %(pending)s",
             "UPDATE wallet_wallet SET created_at = now() WHERE version > 0",
+            "UPDATE wallet_wallet SET created_at = now() WHERE version = 0",
+            "UPDATE wallet_wallet SET currency = 'USD' WHERE version = 0",
+            "UPDATE wallet_wallet SET owner_id = (SELECT owner_id FROM wallet_wallet WHERE version > 0 LIMIT 1), "
+            "currency = 'USD' WHERE version = 0",
+            "UPDATE wallet_wallet SET opening_number = opening_number + 1000000 WHERE version = 0",
+            "DELETE FROM wallet_wallet WHERE version = 0",
         ],
     )
     def test_a_changed_fact_that_no_other_row_repeats_is_found(self, sealed: Any, change: str) -> None:

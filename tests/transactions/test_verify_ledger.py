@@ -124,7 +124,14 @@ MOVEMENT_EDITS = {
     "amount of a hold": (one("amount", "amount - 1", "id = %(pending)s"), "capture_is_within_its_hold"),
     "amount against fee": (one("amount", "amount + 1, fee = fee - 1", "id = %(transfer)s"),
                            "wallets_moved_what_it_says"),
+    "amount of a hold against its fee": (one("amount", "amount + 1, fee = fee - 1", "id = %(pending)s"),
+                                         "capture_is_within_its_hold"),
     "fee": (one("fee", "fee + 1", "id = %(transfer)s"), "amount_and_fee_are_what_moved"),
+    "fee of a void against its amount": (one("fee", "fee + 1, amount = amount - 1", "id = %(voided)s"),
+                                         "capture_is_within_its_hold"),
+    "hold_fee": (one("hold_fee", "hold_fee + 1", "id = %(pending)s"), "capture_is_within_its_hold"),
+    "hold_fee of no hold": (one("hold_fee", "fee", "id = %(transfer)s"), "capture_is_within_its_hold"),
+    "hold_fee above the hold": (one("hold_fee", "hold_amount", "id = %(bill)s"), "capture_is_within_its_hold"),
     "hold_amount": (one("hold_amount", "hold_amount + 1", "id = %(pending)s"), "held_is_the_sum_of_holds"),
     "hold_amount below the capture": (one("hold_amount", "1", "id = %(bill)s"), "capture_is_within_its_hold"),
     "from_wallet_id": (one("from_wallet_id", "NULL", "id = %(transfer)s"), "wallets_moved_what_it_says"),
@@ -160,6 +167,7 @@ WALLET_EDITS = {
     "spent_today": (one("spent_today", "0", "id = %(wallet)s"), "spent_is_what_was_sent"),
     "spent_this_month": (one("spent_this_month", "0", "id = %(wallet)s"), "spent_is_what_was_sent"),
     "spent_on": (one("spent_on", "spent_on - 1", "id = %(wallet)s"), "spent_is_what_was_sent"),
+    "opening_number": (one("opening_number", "NULL", "id = %(wallet)s"), "wallet_is_whole"),
 }  # fmt: skip
 PARKED_EDITS = {
     "amount": (one("amount", "amount + 1", "status = 'parked'"), "suspense_is_what_is_parked"),
@@ -187,6 +195,9 @@ NEEDS_A_SEAL = {
     "a larger hold, captured": (MOVEMENT, one("hold_amount", "hold_amount + 1", "id = %(bill)s")),
     "place of a hold": (MOVEMENT, one("hold_number", "hold_number + 1000000", "id = %(pending)s")),
     "place of an end": (MOVEMENT, one("end_number", "end_number + 1000000", "id = %(voided)s")),
+    "split of a hold": (MOVEMENT, one("amount", "amount - 1, fee = fee + 1, hold_fee = hold_fee + 1",
+                                      "id = %(voided)s")),
+    "place of a wallet": (WALLET, one("opening_number", "opening_number + 1000000", "id = %(wallet)s")),
     "wallet created_at": (WALLET, one("created_at", "now()", "id = %(wallet)s")),
 }  # fmt: skip
 

@@ -356,9 +356,10 @@ class TestJob:
     def test_what_staff_know_stops_nothing_again_until_there_is_more_of_it(
         self, two: tuple[Wallet, Wallet]
     ) -> None:
+        actor = UserFactory()
         edit(ONE_MORE, two[0].pk)
         self.run()
-        switches.resume_money_out(actor=UserFactory(), reason="looked at")
+        switches.resume_money_out(actor=actor, reason="looked at")
         told = self.told()
         self.run()
         assert (switches.is_money_out_stopped(), self.told()) == (False, told)

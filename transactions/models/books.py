@@ -58,6 +58,7 @@ class Transaction(models.Model):
     hold_amount = MoneyField(
         null=True, help_text="Set by authorize and kept; a wallet's held sums the pending ones"
     )
+    hold_fee = MoneyField(null=True, editable=False, help_text="The fee that the hold was made for; kept")
     expires_at = models.DateTimeField(null=True)
     from_wallet = models.ForeignKey(
         "wallet.Wallet", null=True, on_delete=models.PROTECT, related_name="+", db_index=False

@@ -29,14 +29,17 @@ TRANSACTION: Final = (
 SETTLED: Final = frozenset({"status", "amount", "fee", "failure_code", "completed_at", "end_number"})
 HOLD: Final = tuple(column for column in TRANSACTION if column not in SETTLED)
 WALLET: Final = ("id", "owner_id", "kind", "currency", "created_at")
+# Lines of their own, since older wallets and holds have none: a range that was sealed before them reads as it did.
+OPENING: Final = (*WALLET, "opening_number")
+SPLIT: Final = ("id", "hold_fee")
 SEAL: Final = (
     "number", "format", "after_entry", "through_entry", "after_hold", "through_hold", "entries", "holds", "digest",
     "previous", "key_id", "sealed_at",
 )  # fmt: skip
 MARK: Final = ("through_entry", "through_hold", "seal_number", "seal_chain", "checked_at", "key_id")
 COLUMNS: Final[dict[str, Sequence[str]]] = {
-    "transaction": TRANSACTION, "entry": ENTRY, "wallet": WALLET, "hold": HOLD, "end": TRANSACTION, "seal": SEAL,
-    "mark": MARK,
+    "transaction": TRANSACTION, "entry": ENTRY, "wallet": WALLET, "hold": HOLD, "split": SPLIT, "end": TRANSACTION,
+    "opening": OPENING, "seal": SEAL, "mark": MARK,
 }  # fmt: skip
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode

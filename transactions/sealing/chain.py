@@ -25,6 +25,7 @@ from transactions.models import LedgerEntry, LedgerSeal, Transaction
 from transactions.sealing import canonical
 from transactions.sealing.reading import Range, Tally, lines
 from users import key_rings
+from wallet.models import Wallet
 
 log = structlog.get_logger(__name__)
 
@@ -128,11 +129,12 @@ def seal(*, wait_s: int = PATIENCE_S, link_entries: int = LINK_ENTRIES) -> list[
 def complete_until(*, wait_s: int = PATIENCE_S) -> Cut:
     """Return up to where the past is complete. Raises WatermarkStalled, WatermarkInTransaction.
 
-    The highest number of a hold is read before the watermark draws its transaction id, as its own cut is, so the one
-    wait covers both.
+    The highest number of a hold or an opening is read before the watermark draws its transaction id, as its own cut is,
+    so the one wait covers both.
     """
     highest = Transaction.objects.aggregate(hold=Max("hold_number"), end=Max("end_number"))
-    hold = max(highest["hold"] or 0, highest["end"] or 0)
+    opening = Wallet.objects.aggregate(number=Max("opening_number"))["number"]
+    hold = max(highest["hold"] or 0, highest["end"] or 0, opening or 0)
     return Cut(watermark(LedgerEntry, wait_s=wait_s), hold)
 
 

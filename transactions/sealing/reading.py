@@ -1,8 +1,8 @@
 """A range of the journal as canonical lines, in the one order in which it is hashed and exported.
 
 Each entry in the order of its id; before it the facts of its transaction, unless the entry before was of the same one;
-after a wallet's first entry the facts of that wallet. Then holds as they were made, and those that ended without
-entries as they ended, by their numbers.
+after a wallet's first entry the facts of that wallet. Then holds as they were made, each with its fee, those that ended
+without entries as they ended, and wallets as they were opened, by their numbers.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,12 +38,16 @@ _ENTRIES: Final = f"""
     ORDER BY e.id
 """  # noqa: S608  column names of this package
 _HOLDS: Final = f"""
-    SELECT t.hold_number, {_COLUMNS_OF_HOLD} FROM transactions_transaction t
+    SELECT t.hold_number, {_COLUMNS_OF_HOLD}, t.hold_fee FROM transactions_transaction t
     WHERE t.hold_number > %s AND t.hold_number <= %s ORDER BY t.hold_number LIMIT {PAGE}
 """  # noqa: S608
 _ENDS: Final = f"""
     SELECT t.end_number, {_COLUMNS_OF_TRANSACTION} FROM transactions_transaction t
     WHERE t.end_number > %s AND t.end_number <= %s ORDER BY t.end_number LIMIT {PAGE}
+"""  # noqa: S608
+_OPENINGS: Final = f"""
+    SELECT w.opening_number, {", ".join(f"w.{column}" for column in canonical.OPENING)} FROM wallet_wallet w
+    WHERE w.opening_number > %s AND w.opening_number <= %s ORDER BY w.opening_number LIMIT {PAGE}
 """  # noqa: S608
 _ENTRY_WIDTH: Final = len(canonical.ENTRY)
 _WALLET_AT: Final = _ENTRY_WIDTH + len(canonical.TRANSACTION)
@@ -71,8 +75,12 @@ class Tally:
 def lines(cursor: CursorWrapper, of: Range, tally: Tally) -> Iterator[bytes]:
     """Yield the canonical lines of a range and count them; reads page by page, each a short statement."""
     yield from _entries(cursor, of, tally)
-    yield from _holds(cursor, "hold", _HOLDS, of, tally)
-    yield from _holds(cursor, "end", _ENDS, of, tally)
+    yield from _holds(cursor, of, tally)
+    for row in _pages(cursor, _ENDS, of.after_hold, of.through_hold):
+        tally.holds += 1
+        yield canonical.line("end", row[1:])
+    for row in _pages(cursor, _OPENINGS, of.after_hold, of.through_hold):
+        yield canonical.line("opening", row[1:])
 
 
 def _entries(cursor: CursorWrapper, of: Range, tally: Tally) -> Iterator[bytes]:
@@ -88,10 +96,12 @@ def _entries(cursor: CursorWrapper, of: Range, tally: Tally) -> Iterator[bytes]:
         tally.entries += 1
 
 
-def _holds(cursor: CursorWrapper, kind: str, statement: str, of: Range, tally: Tally) -> Iterator[bytes]:
-    for row in _pages(cursor, statement, of.after_hold, of.through_hold):
+def _holds(cursor: CursorWrapper, of: Range, tally: Tally) -> Iterator[bytes]:
+    for _, *facts, fee in _pages(cursor, _HOLDS, of.after_hold, of.through_hold):
         tally.holds += 1
-        yield canonical.line(kind, row[1:])
+        yield canonical.line("hold", facts)
+        if fee is not None:
+            yield canonical.line("split", (facts[0], fee))
 
 
 def _pages(

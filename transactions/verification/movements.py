@@ -105,13 +105,15 @@ CURRENCIES = Check(
 
 HOLDS = Check(
     "capture_is_within_its_hold",
-    "A hold does not cover its transaction, or a transaction ended without one.",
+    "A hold does not cover its transaction or was made for another fee, or a transaction ended without one.",
     "transaction",
     """
     SELECT t.id AS key, t.status || ': ' || t.amount || ' and fee ' || t.fee || ', held '
-           || coalesce(t.hold_amount::text, 'none') AS detail
+           || coalesce(t.hold_amount::text, 'none') || coalesce(' with fee ' || t.hold_fee, '') AS detail
     FROM transactions_transaction t
-    WHERE CASE WHEN t.status = 'completed' THEN t.hold_amount IS NOT NULL
+    WHERE (t.status <> 'completed' AND t.hold_fee <> t.fee) OR t.hold_fee < 0 OR t.hold_fee >= t.hold_amount
+       OR (t.hold_amount IS NULL AND t.hold_fee IS NOT NULL)
+       OR CASE WHEN t.status = 'completed' THEN t.hold_amount IS NOT NULL
                     AND (t.amount + t.fee > t.hold_amount OR t.from_wallet_id IS NULL)
                ELSE t.hold_amount IS DISTINCT FROM t.amount + t.fee OR t.from_wallet_id IS NULL END
     """,

@@ -42,6 +42,7 @@ GUARDS = (
     ("transactions", "closed_months.sql"),
     ("transactions", "mark_triggers.sql"),
     ("transactions", "undoing.sql"),
+    ("transactions", "openings_and_splits.sql"),
     ("fintech_core", "audit_append_only.sql"),
 )
 

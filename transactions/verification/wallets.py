@@ -155,7 +155,7 @@ STATUS = Check(
 
 FACTS = Check(
     "wallet_is_whole",
-    "A wallet has amounts that its currency cannot have, a currency that is not in use, or a twin.",
+    "A wallet has amounts that its currency cannot have, a currency that is not in use, no number, or a twin.",
     "wallet",
     """
     SELECT w.id AS key, w.kind || ' ' || w.currency || ' ' || w.balance || ' held ' || w.held AS detail
@@ -163,7 +163,7 @@ FACTS = Check(
     LEFT JOIN unnest(%(currencies)s::text[], %(decimals)s::int[]) c(code, places) ON c.code = w.currency
     WHERE c.code IS NULL OR w.balance <> round(w.balance, c.places) OR w.held <> round(w.held, c.places)
        OR w.kind NOT IN ('main', 'cashback') OR w.status NOT IN ('active', 'no_debit', 'frozen', 'closed')
-       OR w.twins > 1
+       OR w.twins > 1 OR w.opening_number IS NULL
     """,
     FREEZE,
     exponents,
