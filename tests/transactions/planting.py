@@ -96,6 +96,13 @@ def missed(edit: Edit, published: list[Head]) -> bool:
         return not set(report.broken) - OWN_TRACES
 
 
+def swept_otherwise(edit: Edit) -> bool:
+    """Plant an edit, verify by sweeps and rule by rule, roll back; say whether the two found something else."""
+    with rolled_back():
+        _plant(edit)
+        return verify(using="owner").broken != verify(using="owner", sweep=False).broken
+
+
 def _plant(edit: Edit) -> None:
     with connections["owner"].cursor() as cursor:
         for table in TABLES:

@@ -40,7 +40,7 @@ class Owner:
     def run(self, statement: str, **values: Any) -> int:
         """Run a statement with the story's ids at hand and return how many rows it changed."""
         with connections["owner"].cursor() as cursor:
-            cursor.execute(statement, self._ids() | values)
+            cursor.execute(statement, self.ids() | values)
             return int(cursor.rowcount)
 
     def plant(self, table: str, statement: str) -> dict[str, int]:
@@ -51,11 +51,12 @@ class Owner:
         assert broken.pop("triggers_are_on", 0) > 0
         return broken
 
-    def verify(self) -> Report:
+    def verify(self, *, sweep: bool = True) -> Report:
         """Verify inside this transaction."""
-        return verify(using="owner")
+        return verify(using="owner", sweep=sweep)
 
-    def _ids(self) -> dict[str, Any]:
+    def ids(self) -> dict[str, Any]:
+        """Return the story's ids by name."""
         story = self.story
         named = ("funding", "transfer", "bill", "cashback", "voided", "pending", "parked", "released", "reversal",
                  "refund", "redemption", "ownerless", "newest")  # fmt: skip

@@ -19,15 +19,15 @@ def _accounts() -> dict[str, Any]:
     }
 
 
-def _rules() -> dict[str, Any]:
+def rules() -> dict[str, Any]:
     """Return the allow-list as four arrays: type, side, beginning of the code, and whether that is the whole code."""
-    rules = [
+    allowed = [
         (str(kind), str(side), pattern.removesuffix("*"), not pattern.endswith("*"))
         for kind, rule in chart.RULES.items()
         for side, patterns in ((Direction.DEBIT, rule.debit), (Direction.CREDIT, rule.credit))
         for pattern in patterns
     ]
-    types, sides, codes, whole = ([row[column] for row in rules] for column in range(4))
+    types, sides, codes, whole = ([row[column] for row in allowed] for column in range(4))
     return {
         "types": types,
         "sides": sides,
@@ -81,7 +81,7 @@ ALLOWED = Check(
         WHERE rule.type = t.type AND rule.side = e.direction
           AND CASE WHEN rule.whole THEN a.code = rule.code ELSE starts_with(a.code, rule.code) END)
     """,
-    parameters=_rules,
+    parameters=rules,
 )
 
 CHECKS = (MISSING, FOREIGN, ALLOWED)

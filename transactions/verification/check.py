@@ -8,7 +8,7 @@ from typing import Any
 from transactions.verification.report import Finding
 
 LISTED = 20
-_SIGNED = "CASE e.direction WHEN 'credit' THEN e.amount ELSE -e.amount END"
+SIGNED = "CASE e.direction WHEN 'credit' THEN e.amount ELSE -e.amount END"
 _LISTING = "SELECT key::text, detail, count(*) OVER () FROM (:rows) found LIMIT :listed"
 
 STOP = "manage.py money_out stop --actor EMAIL --reason {code}, then compare {row} with the last backup"
@@ -70,5 +70,5 @@ def collect(broken: Iterable[Broken]) -> tuple[list[Finding], Counter[str]]:
 
 def listing(sql: str, prefix: str = "") -> str:
     """Return the query for the first ``LISTED`` rows of a rule; ``prefix`` may put other tables in place of its own."""
-    rows = sql.replace(":signed", _SIGNED)
+    rows = sql.replace(":signed", SIGNED)
     return prefix + _LISTING.replace(":rows", rows).replace(":listed", str(LISTED))
