@@ -16,7 +16,7 @@ from transactions.verification import verify
 from wallet.models import Wallet
 
 pytestmark = pytest.mark.usefixtures("own_database")
-BEFORE, AFTER = "0016", "0017"
+BEFORE, AFTER = "0017", "0018"
 
 
 def migrate(target: str) -> None:

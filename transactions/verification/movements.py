@@ -10,7 +10,8 @@ def _receivables() -> dict[str, str]:
     return {"receivables": RECEIVABLES}
 
 
-def _made() -> dict[str, str]:
+def made() -> dict[str, str]:
+    """Return what a reference of ours looks like, as a pattern of PostgreSQL."""
     return {"made": f"^{MADE_REFERENCE}$"}
 
 
@@ -180,7 +181,7 @@ TWINS = Check(
     WHERE twin.references > 1 OR (twin.source_id IS NOT NULL AND twin.sources > 1)
        OR (twin.reverses_id IS NOT NULL AND twin.reversals > 1)
     """,
-    parameters=_made,
+    parameters=made,
 )
 
 REVERSED = Check(

@@ -217,12 +217,17 @@ MOVEMENTS: Final = Sweep(
     (movements.OWNERS, movements.HOLDS, movements.STATUS, movements.FACTS), (_MOVEMENTS,), entries.exponents
 )
 
-# As many rows as values: in the order of the indexes, which are read even where they are not unique any more.
+# As many rows as values: in the order of the indexes, which are read even where they are not unique any more. Senders
+# may have used one reference of their own, each once.
 TWINS: Final = Sweep(
     (movements.TWINS,),
     (
         """
-        SELECT count(*) FROM (SELECT FROM transactions_transaction t GROUP BY t.reference HAVING count(*) > 1) twin
+        SELECT count(*)
+        FROM (SELECT t.reference FROM transactions_transaction t GROUP BY t.reference HAVING count(*) > 1) twin
+        WHERE twin.reference ~ %(made)s
+           OR EXISTS (SELECT FROM transactions_transaction t WHERE t.reference = twin.reference
+                      GROUP BY t.from_user_id HAVING count(*) > 1)
         """,
         """
         SELECT count(*) FROM (SELECT FROM transactions_transaction t WHERE t.source_id IS NOT NULL
@@ -233,6 +238,7 @@ TWINS: Final = Sweep(
                               GROUP BY t.reverses_id HAVING count(*) > 1) twin
         """,
     ),
+    movements.made,
 )
 
 # The counters, exact to the day. Amounts are positive, so a sum that is right here lies between the least and the most

@@ -6,7 +6,7 @@ from fintech_core.sqlfiles import sql_file
 class Migration(migrations.Migration):
     """Let two senders use one reference; in SQL, so that the way back restores the names that are looked for."""
 
-    dependencies = [("transactions", "0016_float_monitors")]
+    dependencies = [("transactions", "0017_openings_and_splits")]
 
     operations = [
         migrations.SeparateDatabaseAndState(

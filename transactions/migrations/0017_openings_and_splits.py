@@ -7,7 +7,7 @@ from fintech_core.sqlfiles import sql_file
 class Migration(migrations.Migration):
     """Let wallets be sealed when they are opened, and holds with the fee that they were made for."""
 
-    dependencies = [("transactions", "0017_references_per_sender"), ("wallet", "0003_opening_number")]
+    dependencies = [("transactions", "0016_float_monitors"), ("wallet", "0003_opening_number")]
 
     operations = [
         migrations.AddField(
