@@ -308,9 +308,7 @@ class TestPlantedRows:
         )
         assert {"booked_once", "keys_are_valid", "constraints_are_valid"} <= set(broken)
 
-    def test_a_reference_of_ours_under_two_senders_is_found_and_one_of_theirs_is_no_fault(
-        self, owner: Owner
-    ) -> None:
+    def test_two_senders_share_their_own_references_but_none_of_ours(self, owner: Owner) -> None:
         """``transfer`` is Ada's, ``newest`` is Chidi's."""
         both = f"UPDATE {MOVEMENT} SET reference = '%s' WHERE id IN (%%(transfer)s, %%(newest)s)"
         assert owner.plant(MOVEMENT, both % "rent/11") == {}
