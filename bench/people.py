@@ -1,7 +1,11 @@
-"""Who takes part. Ids are numbers in the clothes of a UUID, so that a pgbench script can name any wallet."""
+"""Who takes part. Ids are numbers in the clothes of a UUID, so that a pgbench script can name any wallet.
+
+They are remembered: whoever calls a service has the ids, so making them is no part of what is measured.
+"""
 
 import os
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -21,11 +25,13 @@ PIN = "5083"
 BATCH = 1_000
 
 
+@cache
 def user_id(number: int) -> UUID:
     """Return the id of a person."""
     return UUID(f"00000000-0000-7000-8f00-{number:012d}")
 
 
+@cache
 def wallet_id(number: int, currency: str = "NGN") -> UUID:
     """Return the id of a person's main wallet; ``bench_wallet`` of ``sql/tables.sql`` says the same in SQL."""
     return UUID(f"00000000-0000-7000-800{CURRENCIES.index(currency)}-{number:012d}")
