@@ -227,6 +227,25 @@ class TestSealing:
         settings.SEAL_KEYS = settings.SEAL_KEYS[:1]
         assert broken() == {"seal_is_ours"}
 
+    def test_what_is_older_than_its_line_is_sealed_without_it_and_numbered_later(
+        self, committed_db: None
+    ) -> None:
+        """As a database is that was migrated: its seals hold, and its wallets come into the next one."""
+        ada = UserFactory()
+        fund(ada, "500.00")
+        happened(Authorize(bill_draft(main_wallet(ada), "20.00", "2.00")))
+        with owner() as session:
+            session.execute("UPDATE wallet_wallet SET opening_number = NULL")
+            session.execute("UPDATE transactions_transaction SET hold_fee = NULL")
+        (link,) = chain.seal()
+        assert broken() == {"wallet_is_whole"}
+        with owner() as session:
+            session.execute("UPDATE wallet_wallet SET opening_number = nextval('transactions_two_phase_seq')")
+        assert broken() == set()
+        (later,) = chain.seal()
+        assert (later.entries, later.holds, later.after_hold) == (0, 0, link.through_hold)
+        assert broken() == set()
+
     @pytest.mark.parametrize("role", ["default", "owner"])
     @pytest.mark.parametrize("change", ["UPDATE {} SET mac = ''", "DELETE FROM {}", "TRUNCATE {}"])
     def test_nobody_rewrites_one(self, story: Story, role: str, change: str) -> None:

@@ -5,7 +5,7 @@ after a wallet's first entry the facts of that wallet. Then holds as they were m
 without entries as they ended, and wallets as they were opened, by their numbers.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,22 +15,26 @@ from transactions.sealing import canonical
 
 PAGE: Final = 2_000
 
-_COLUMNS_OF_TRANSACTION: Final = ", ".join(
-    f"t.{column}::text" if column == "metadata" else f"t.{column}" for column in canonical.TRANSACTION
-)
-_COLUMNS_OF_HOLD: Final = ", ".join(
-    f"t.{column}::text" if column == "metadata" else f"t.{column}" for column in canonical.HOLD
-)
-_COLUMNS_OF_ENTRY: Final = ", ".join(
-    "a.code" if column == "account" else f"e.{column}" for column in canonical.ENTRY
-)
-_COLUMNS_OF_WALLET: Final = ", ".join(f"w.{column}" for column in canonical.WALLET)
+
+def _columns(table: str, names: Sequence[str]) -> str:
+    """Name columns of a table. Those of type jsonb and uuid as text: as objects they would be read to be written."""
+    return ", ".join(
+        "a.code"
+        if name == "account"
+        else f"{table}.{name}::text"
+        if name == "metadata" or name.endswith("_id") or (name == "id" and table != "e")
+        else f"{table}.{name}"
+        for name in names
+    )
+
+
 # The page first, then what belongs to it by key: whatever the statistics say, a page costs the same in a large table.
 _ENTRIES: Final = f"""
     WITH page AS MATERIALIZED (
         SELECT * FROM transactions_ledgerentry WHERE id > %s AND id <= %s ORDER BY id LIMIT {PAGE}
     )
-    SELECT {_COLUMNS_OF_ENTRY}, {_COLUMNS_OF_TRANSACTION}, {_COLUMNS_OF_WALLET}
+    SELECT {_columns("e", canonical.ENTRY)}, {_columns("t", canonical.TRANSACTION)},
+           {_columns("w", canonical.WALLET)}
     FROM page e
     LEFT JOIN transactions_ledgeraccount a ON a.id = e.account_id
     LEFT JOIN transactions_transaction t ON t.id = e.transaction_id
@@ -38,15 +42,15 @@ _ENTRIES: Final = f"""
     ORDER BY e.id
 """  # noqa: S608  column names of this package
 _HOLDS: Final = f"""
-    SELECT t.hold_number, {_COLUMNS_OF_HOLD}, t.hold_fee FROM transactions_transaction t
+    SELECT t.hold_number, {_columns("t", canonical.HOLD)}, t.hold_fee FROM transactions_transaction t
     WHERE t.hold_number > %s AND t.hold_number <= %s ORDER BY t.hold_number LIMIT {PAGE}
 """  # noqa: S608
 _ENDS: Final = f"""
-    SELECT t.end_number, {_COLUMNS_OF_TRANSACTION} FROM transactions_transaction t
+    SELECT t.end_number, {_columns("t", canonical.TRANSACTION)} FROM transactions_transaction t
     WHERE t.end_number > %s AND t.end_number <= %s ORDER BY t.end_number LIMIT {PAGE}
 """  # noqa: S608
 _OPENINGS: Final = f"""
-    SELECT w.opening_number, {", ".join(f"w.{column}" for column in canonical.OPENING)} FROM wallet_wallet w
+    SELECT w.opening_number, {_columns("w", canonical.OPENING)} FROM wallet_wallet w
     WHERE w.opening_number > %s AND w.opening_number <= %s ORDER BY w.opening_number LIMIT {PAGE}
 """  # noqa: S608
 _ENTRY_WIDTH: Final = len(canonical.ENTRY)
