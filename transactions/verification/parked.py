@@ -12,6 +12,8 @@ def _suspense() -> dict[str, str]:
     return {"suspense": SUSPENSE}
 
 
+# A line of suspense that names a wallet does not fit its account, and is missing in the balance here. Without those the
+# lines of the account are found by index.
 _LINES = """
     SELECT e.transaction_id, e.direction, e.amount, e.currency, :signed AS signed, p.amount AS parked_amount,
            p.currency AS parked_currency,
@@ -23,6 +25,7 @@ _LINES = """
     JOIN transactions_transaction t ON t.id = e.transaction_id
     LEFT JOIN transactions_parkedcredit p
            ON CASE e.direction WHEN 'credit' THEN p.parked_by_id ELSE p.released_by_id END = e.transaction_id
+    WHERE e.wallet_id IS NULL
 """
 
 BALANCE = Check(
