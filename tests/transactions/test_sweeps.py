@@ -60,6 +60,42 @@ FITTING = {
         (f"UPDATE {ENTRY} SET transaction_id = gen_random_uuid() WHERE {OF_PARKED}",
          f"DELETE FROM {MOVEMENT} WHERE id = %(parked)s"),
     ),
+    "a capture above its hold": (
+        ("capture_is_within_its_hold",),
+        (f"UPDATE {MOVEMENT} SET hold_amount = amount + fee - 1 WHERE id = %(bill)s",),
+    ),
+    "a capture of nobody's": (
+        ("capture_is_within_its_hold",),
+        (f"UPDATE {MOVEMENT} SET from_wallet_id = NULL, from_user_id = NULL WHERE id = %(bill)s",),
+    ),
+    "a capture before its hold": (
+        ("status_fits_the_facts",),
+        (f"UPDATE {MOVEMENT} SET created_at = completed_at + {EARLIER} WHERE id = %(bill)s",),
+    ),
+    "a hold in parts of the smallest coin": (
+        ("transaction_is_whole",),
+        (f"UPDATE {MOVEMENT} SET hold_amount = hold_amount + 0.001 WHERE id = %(bill)s",),
+    ),
+    "a fee of a movement in parts of the smallest coin": (
+        ("transaction_is_whole",),
+        (f"UPDATE {MOVEMENT} SET fee = fee + 0.001 WHERE id = %(transfer)s",),
+    ),
+    "an open hold that failed": (
+        ("status_fits_the_facts",),
+        (f"UPDATE {MOVEMENT} SET failure_code = 'x' WHERE id = %(pending)s",),
+    ),
+    "an open hold that ended": (
+        ("status_fits_the_facts",),
+        (f"UPDATE {MOVEMENT} SET end_number = 5 WHERE id = %(pending)s",),
+    ),
+    "a movement that failed and did not": (
+        ("status_fits_the_facts",),
+        (f"UPDATE {MOVEMENT} SET failure_code = 'x' WHERE id = %(transfer)s",),
+    ),
+    "a movement that ended without entries and did not": (
+        ("status_fits_the_facts",),
+        (f"UPDATE {MOVEMENT} SET end_number = 5 WHERE id = %(transfer)s",),
+    ),
     "money to itself": (
         ("transaction_is_whole",),
         (f"UPDATE {MOVEMENT} SET to_wallet_id = from_wallet_id, to_user_id = from_user_id WHERE id = %(transfer)s",),
