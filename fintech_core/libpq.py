@@ -12,7 +12,10 @@ from psycopg.pq.abc import PGconn, PGresult
 
 
 def begin(connection: "psycopg.Connection[Any]") -> None:
-    """Begin the transaction that psycopg would begin before its next statement, if there is none yet."""
+    """Begin the transaction that psycopg would begin before its next statement, if there is none yet.
+
+    It has the session's own isolation level; the project never asks psycopg for another.
+    """
     server = connection.pgconn
     if server.transaction_status == TransactionStatus.IDLE and not connection.autocommit:
         checked(server, server.exec_(b"BEGIN"))
