@@ -1,6 +1,7 @@
 """Fixtures of the whole suite: real PostgreSQL from a template, real commits where a test needs them."""
 
 import gc
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -94,6 +95,17 @@ def own_database(
 @pytest.fixture
 def committed_db(transactional_db: None, settings: object) -> None:
     """A database in which commits are real; it is thrown away after the test."""
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Write a line past pytest's capture: who waits for an hour wants to know for what."""
+
+    def write(line: str) -> None:
+        with capsys.disabled():
+            sys.stderr.write(f"{line}\n")
+
+    return write
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Anything in any order: the ledger does what a pencil does, and proves itself after every step."""
 
-import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -61,7 +61,9 @@ class TestMachine:
 
     @pytest.mark.long
     @pytest.mark.timeout(7_200)
-    def test_ledger_and_pencil_agree_in_500_long_lives(self, model_db: Databases) -> None:
+    def test_ledger_and_pencil_agree_in_500_long_lives(
+        self, model_db: Databases, tell: Callable[[str], None]
+    ) -> None:
         """Each round has a database of its own, since the verifier looks at all that its database has seen."""
         Machine.tally = Counter()
         started = time.monotonic()
@@ -83,8 +85,3 @@ def never_happened() -> dict[str, set[str]]:
     """Return by operation what must happen and has not yet."""
     happened = {name: {what for one, what in Machine.tally if one == name} for name in MUST_HAPPEN}
     return {name: whats - happened[name] for name, whats in MUST_HAPPEN.items() if whats - happened[name]}
-
-
-def tell(line: str) -> None:
-    """Write past pytest's capture: who waits for an hour wants to know for what."""
-    print(line, file=sys.__stderr__, flush=True)
