@@ -20,9 +20,11 @@ from typing import Any
 import psycopg
 from django.db import Error, connection
 
+from fintech_core import clock
 from fintech_core.exceptions import DomainError
 from tests.concurrency.racing import DONE
 from tests.transactions.model.stops import COMMIT, hooked
+from transactions import fees, limits, switches
 
 Work = Callable[[], object]
 # What a statement is to the other one: it only looks, it locks or writes, or it shows what was written.
@@ -120,14 +122,18 @@ class Conductor:
 
     def play(self, works: Sequence[Work], plan: Sequence[int]) -> Game:
         """Play a game that begins as planned; after that whoever went on last goes on as long as possible."""
+        _read_what_is_remembered()
         players = [Player(self._change) for _ in works]
         running = [self._pool.submit(player.play, work) for player, work in zip(players, works, strict=True)]
         game = Game()
         while options := self._options(players, running):
-            first = min(options)
-            last = game.moves[-1] if game.moves else first
-            planned = plan[len(game.moves)] if len(game.moves) < len(plan) else last
-            move = planned if planned in options else first
+            if len(game.moves) < len(plan):
+                move = plan[len(game.moves)]
+                if move not in options:
+                    raise RuntimeError(f"the same moves led elsewhere than before: {plan}, {game}")
+            else:
+                last = game.moves[-1] if game.moves else 0
+                move = last if last in options else min(options)
             game.options.append(options)
             game.moves.append(move)
             with self._change:
@@ -208,6 +214,16 @@ def _kind(statement: str, link: "psycopg.Connection[Any]") -> str:
 def _never_meet(one: str, other: str) -> bool:
     """Say whether two statements of different people may change places and neither shows it."""
     return READS in {one, other} and PUBLISHES not in {one, other}
+
+
+def _read_what_is_remembered() -> None:
+    """Read rules and switch anew: no game may hang on the second at which a process asks for them again."""
+    now = clock.now()
+    for remembered in (fees, limits, switches):
+        remembered.forget()
+    fees.rule_for(kind="transfer", currency="NGN", tier=1, at=now)
+    limits.limits_for(tier=1, currency="NGN", at=now)
+    switches.require_money_out()
 
 
 def _is_blocked(backend: int) -> bool:
