@@ -13,7 +13,7 @@ from fintech_core.exceptions import DomainError
 from tests.transactions.money import main_wallet
 from tests.transactions.story import bill_draft, rewarded, settlement
 from tests.users.parallel import in_parallel
-from transactions.drafts import Source, funding_draft
+from transactions.drafts import Source, TransactionDraft, funding_draft
 from transactions.models import Transaction
 from transactions.services import TransactionService
 from users.models import User
@@ -46,12 +46,16 @@ def send(sender: Wallet, recipient: Wallet, amount: str, *, now: datetime | None
 
 def credit(wallet: Wallet, amount: str, source: UUID) -> Transaction:
     """Credit a wallet from a gateway, committed; parks itself if it may not land."""
-    draft = funding_draft(
+    with transaction.atomic():
+        return TransactionService.post(payment_draft(wallet, amount, source), now=clock.now())
+
+
+def payment_draft(wallet: Wallet, amount: str, source: UUID) -> TransactionDraft:
+    """Credit a wallet from a gateway."""
+    return funding_draft(
         wallet_id=wallet.pk, user_id=wallet.owner_id, amount=Decimal(amount), currency="NGN",
         source_account="gateway_clearing:paystack", source=Source("payment", source),
     )  # fmt: skip
-    with transaction.atomic():
-        return TransactionService.post(draft, now=clock.now())
 
 
 def hold(wallet: Wallet, amount: str) -> Transaction:

@@ -1,27 +1,31 @@
-"""Two people with some money and much that is not over yet, and everything that may be done to them next.
+"""Two people with some money and much that is not over yet, and everything that may be done to them next."""
 
-A scene is made anew for each game. Its ``fingerprint`` names people, wallets and movements by what they are, so two
-scenes in which the same happened are equal.
-"""
-
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from cashback.services import redeem
+from cashback.services.taking_back import take_back_for
 from fintech_core import clock
-from tests.concurrency.racing import NOTHING, credit, hold, send, settle, void
+from fintech_core.idempotency import Answer, Scope, run
+from fintech_core.rehearsal import rehearse
+from tests.concurrency.fingerprints import fingerprint
+from tests.concurrency.interleaving import Work
+from tests.concurrency.racing import NOTHING, credit, hold, payment_draft, send, settle, void
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions.money import main_wallet
-from tests.transactions.story import bill_draft, happened, settlement
-from transactions.drafts import Authorize
+from tests.transactions.story import bill_draft, rewarded, settlement, transfer_draft
+from transactions.chart import biller_float
+from transactions.drafts import Authorize, Post, credit_account, debit_wallet
+from transactions.enums import Direction
 from transactions.models import ParkedCredit, Transaction
 from transactions.services import TransactionService, bulk
+from transactions.services.adjustments import book_adjustment, reject_adjustment, request_adjustment
 from transactions.services.bulk_items import BulkItem
 from transactions.services.conversions import convert, quote_conversion
 from transactions.services.expiry import expire_holds
@@ -30,66 +34,105 @@ from users.models import User
 from wallet.models import Wallet
 from wallet.services import ensure_cashback_wallet, freeze_wallet, open_wallet, unfreeze_wallet
 
-_WALLETS = """
-    SELECT owner_id, kind || currency, balance, held, status, version, spent_today, spent_this_month FROM wallet_wallet
-    WHERE owner_id = ANY(%s)"""
-_LINES = """
-    SELECT w.owner_id, w.kind || w.currency, e.wallet_version, t.type, e.direction, e.amount, e.wallet_balance_after
-    FROM transactions_ledgerentry e JOIN wallet_wallet w ON w.id = e.wallet_id
-    JOIN transactions_transaction t ON t.id = e.transaction_id WHERE w.owner_id = ANY(%s)"""
-_MOVEMENTS = """
-    SELECT type, status, amount, fee, hold_amount, from_user_id, to_user_id, failure_code, reverses_id IS NULL,
-           refund_of_id IS NULL
-    FROM transactions_transaction WHERE from_user_id = ANY(%s) OR to_user_id = ANY(%s)"""
-_BESIDE = """
-    SELECT 'parked', owner_id, status FROM transactions_parkedcredit WHERE owner_id = ANY(%s)
-    UNION ALL SELECT 'reward', user_id, status FROM cashback_reward WHERE user_id = ANY(%s)
-    UNION ALL SELECT 'event', user_id, type FROM notifications_event WHERE user_id = ANY(%s)
-    UNION ALL SELECT 'item', b.sender_id, i.status || i.failure_code FROM transactions_bulktransferitem i
-    JOIN transactions_bulktransfer b ON b.id = i.bulk_id WHERE b.sender_id = ANY(%s)
-    UNION ALL SELECT 'audit', NULL, action FROM fintech_core_auditrecord WHERE actor_id = %s"""
-
 
 class Scene:
-    """Ada has ₦170 of which ₦40 are held (the time of that is over), ₦20 of cashback and ₦25 parked; Chidi has ₦130,
-    ₦30 of it from Ada. She has the quote of a conversion in hand, and a bulk of two transfers not worked off.
+    """Ada has ₦170 of which ₦40 are held (the time of that is over); Chidi has ₦130, ₦30 of it from Ada.
+
+    Every game needs a scene, so what few operations need is there once it is asked for.
     """
 
+    @transaction.atomic
     def __init__(self) -> None:
         expire_holds(now=clock.now())  # what the scene before has left
         self.staff: User = StaffFactory()
         self.ada: User = UserFactory()
         self.chidi: User = UserFactory()
         self.adas, self.chidis = main_wallet(self.ada), main_wallet(self.chidi)
-        self.payment = uuid4()
-        credit(self.adas, "2200.00", uuid4())
-        credit(self.chidis, "100.00", uuid4())
-        self.reward = ensure_cashback_wallet(user_id=self.ada.pk, currency="NGN")
-        settle(hold(self.adas, "2000.00"), self.adas, self.reward)
-        self.sent = send(self.adas, self.chidis, "30.00")
-        draft = replace(bill_draft(self.adas, "40.00"), expires_at=clock.now())
-        self.held = happened(Authorize(draft))
+        self.payment, self.key = uuid4(), str(uuid4())
+        *_, self.sent, self.held = TransactionService.apply(
+            [
+                Post(payment_draft(self.adas, "200.00", uuid4())),
+                Post(payment_draft(self.chidis, "100.00", uuid4())),
+                Post(transfer_draft(self.adas, self.chidis, "30.00")),
+                Authorize(replace(bill_draft(self.adas, "40.00"), expires_at=clock.now())),
+            ],
+            now=clock.now(),
+        )
+
+    @property
+    def people(self) -> list[UUID]:
+        """Everybody whose wallets move."""
+        return [person.pk for person in vars(self).values() if isinstance(person, User)]
+
+    @cached_property
+    def eze(self) -> User:
+        """Somebody else who works here."""
+        user: User = StaffFactory()
+        return user
+
+    @cached_property
+    def cashback(self) -> Wallet:
+        """Ada's cashback wallet."""
+        return ensure_cashback_wallet(user_id=self.ada.pk, currency="NGN")
+
+    @cached_property
+    @transaction.atomic
+    def reward(self) -> Wallet:
+        """Ada's cashback wallet with ₦20 in it, for a bill of Eze's that was reversed."""
+        ezes, value = main_wallet(self.eze), Decimal(2000)
+        legs = debit_wallet(ezes.pk, value, "NGN"), credit_account(biller_float("vtpass"), value, "NGN")
+        paid = replace(bill_draft(ezes, "2000.00"), legs=legs)
+        _, bill = TransactionService.post_many(
+            [payment_draft(ezes, "2000.00", uuid4()), paid], now=clock.now()
+        )
+        TransactionService.apply(rewarded(bill, self.ada.pk, value), now=clock.now())
+        self.reverse(bill)
+        return self.cashback
+
+    @cached_property
+    @transaction.atomic
+    def parked(self) -> UUID:
+        """₦25 of Ada's that came while her wallet was frozen."""
         self.freeze(self.adas)
         credit(self.adas, "25.00", uuid4())
-        self.unfreeze(self.adas)
-        self.parked: UUID = ParkedCredit.objects.get(owner=self.ada).pk
+        unfreeze_wallet(wallet_id=self.adas.pk, actor=self.staff, reason="cleared")
+        return ParkedCredit.objects.get(owner=self.ada).pk
+
+    @cached_property
+    @transaction.atomic
+    def quote(self) -> UUID:
+        """What Ada gets for ₦95 in dollars."""
         open_wallet(user=self.ada, currency="USD")
-        self.quote: UUID = quote_conversion(
+        return quote_conversion(
             user=self.ada, from_currency="NGN", to_currency="USD", amount=Decimal("95.00"), now=clock.now()
         ).pk
-        items = [BulkItem(self.chidi.email, Decimal(amount)) for amount in ("60.00", "80.00")]
-        self.bulk: UUID = bulk.accept(sender=self.ada, currency="NGN", items=items, now=clock.now()).pk
 
-    def freeze(self, wallet: Wallet, status: str = "frozen") -> None:
-        freeze_wallet(wallet_id=wallet.pk, actor=self.staff, reason="alert", status=status)
+    @cached_property
+    def bulk(self) -> UUID:
+        """Two transfers of Ada's to Chidi that nobody has worked off."""
+        items = self.items("60.00", "80.00")
+        return bulk.accept(sender=self.ada, currency="NGN", items=items, now=clock.now()).pk
 
-    def unfreeze(self, wallet: Wallet) -> None:
-        unfreeze_wallet(wallet_id=wallet.pk, actor=self.staff, reason="cleared")
+    @cached_property
+    def correction(self) -> UUID:
+        """What Eze has asked for and nobody has decided: ₦35 less for Ada."""
+        return request_adjustment(
+            wallet=self.adas, direction=Direction.DEBIT, amount=Decimal("35.00"), reason="paid twice",
+            effective_at=None, maker=self.eze, now=clock.now(),
+        ).pk  # fmt: skip
+
+    def items(self, *amounts: str) -> list[BulkItem]:
+        return [BulkItem(self.chidi.email, Decimal(amount)) for amount in amounts]
+
+    def freeze(self, wallet: Wallet) -> None:
+        freeze_wallet(wallet_id=wallet.pk, actor=self.staff, reason="alert")
 
     @transaction.atomic
-    def reverse(self) -> None:
-        sent = Transaction.objects.get(pk=self.sent.pk)
-        TransactionService.reverse(sent, actor=self.staff, reason="sent in error", now=clock.now())
+    def reverse(self, movement: Transaction, *, book_shortfall: bool = False) -> None:
+        done = Transaction.objects.get(pk=movement.pk)
+        TransactionService.reverse(
+            done, actor=self.staff, reason="in error", book_shortfall=book_shortfall, now=clock.now()
+        )
 
     @transaction.atomic
     def refund(self, amount: str | None) -> None:
@@ -102,64 +145,70 @@ class Scene:
         operation = settlement(self.held, self.adas, Decimal("15.00"), NOTHING, NOTHING)
         TransactionService.apply([operation], now=clock.now())
 
+    def ask_under_a_key(self) -> None:
+        scope = Scope.of(user_id=self.ada.pk, operation="games", key=self.key, body={})
+
+        def answered() -> Answer:
+            sent = send(self.adas, self.chidis, "100.00")
+            return Answer(201, {}, document=("transaction", sent.pk))
+
+        run(scope, answered)
+
+    def rehearse(self) -> None:
+        rehearse(lambda: send(self.adas, self.chidis, "100.00"), user_id=self.ada.pk)
+
+    @transaction.atomic
+    def send_all_carelessly(self) -> None:
+        """Send all that Ada has, as it was read before the lock: the mistake that the games are there to find."""
+        wallet = main_wallet(self.ada)
+        TransactionService.transfer_money(
+            sender=wallet, recipient=self.chidis, amount=wallet.available, now=clock.now()
+        )
+
     def fingerprint(self) -> dict[str, Any]:
         """Return what the tables say of both, without ids and times."""
-        both = [self.ada.pk, self.chidi.pk]
-        names = {self.ada.pk: "Ada", self.chidi.pk: "Chidi", None: None}
-        wallets = {(names[owner], kind): facts for owner, kind, *facts in _rows(_WALLETS, both)}
-        lines = sorted((names[owner], *facts) for owner, *facts in _rows(_LINES, both))
-        movements = Counter(
-            (*facts[:5], names.get(facts[5]), names.get(facts[6]), *facts[7:])
-            for facts in _rows(_MOVEMENTS, both, both)
-        )
-        beside = Counter(
-            (what, names.get(who), status)
-            for what, who, status in _rows(_BESIDE, both, both, both, both, self.staff.pk)
-        )
-        return {"wallets": wallets, "lines": lines, "movements": movements, "beside": beside}
+        return fingerprint({self.ada.pk: "Ada", self.chidi.pk: "Chidi"}, staff=self.staff)
 
 
-def _rows(statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return list(cursor.fetchall())
+def at_once(work: Callable[..., object], **given: Any) -> Work:
+    """Return work that is done at the time of its doing."""
+    return lambda: work(**given, now=clock.now())
 
 
-@transaction.atomic
-def _sweep_carelessly(scene: Scene) -> None:
-    """Send all that Ada has, as it was read before the lock: the mistake that the games are there to find."""
-    wallet = main_wallet(scene.ada)
-    TransactionService.transfer_money(
-        sender=wallet, recipient=scene.chidis, amount=wallet.available, now=clock.now()
-    )
-
-
-def _release(scene: Scene) -> None:
-    release(parked_credit_id=scene.parked)
-
-
-def _redeem(scene: Scene) -> None:
-    redeem(user=scene.ada, amount=None, currency="NGN", now=clock.now())
-
-
-OPERATIONS: dict[str, Callable[[Scene], object]] = {
-    "Ada sends 100": lambda scene: send(scene.adas, scene.chidis, "100.00"),
-    "Chidi sends 110": lambda scene: send(scene.chidis, scene.adas, "110.00"),
-    "a payment of 50": lambda scene: credit(scene.adas, "50.00", scene.payment),
-    "a hold of 90": lambda scene: hold(scene.adas, "90.00"),
-    "a capture": lambda scene: settle(scene.held, scene.adas),
-    "half a capture": lambda scene: scene.capture_half(),
-    "a settlement with cashback": lambda scene: settle(scene.held, scene.adas, scene.reward),
-    "a void": lambda scene: void(scene.held),
-    "a reversal": lambda scene: scene.reverse(),
-    "a refund of 20": lambda scene: scene.refund("20.00"),
-    "a refund of all": lambda scene: scene.refund(None),
-    "an expiry": lambda _scene: expire_holds(now=clock.now()),
-    "a conversion": lambda scene: convert(user=scene.ada, quote_id=scene.quote, now=clock.now()),
-    "a bulk": lambda scene: bulk.work_off_chunk(bulk_id=scene.bulk, now=clock.now()),
-    "a freeze": lambda scene: scene.freeze(scene.adas),
-    "a freeze of Chidi": lambda scene: scene.freeze(scene.chidis),
-    "a redemption": _redeem,
-    "a release": _release,
+# Each is given its scene before the game begins.
+OPERATIONS: dict[str, Callable[[Scene], Work]] = {
+    "Ada sends 100": lambda scene: partial(send, scene.adas, scene.chidis, "100.00"),
+    "Chidi sends 110": lambda scene: partial(send, scene.chidis, scene.adas, "110.00"),
+    "a payment of 50": lambda scene: partial(credit, scene.adas, "50.00", scene.payment),
+    "a hold of 90": lambda scene: partial(hold, scene.adas, "90.00"),
+    "a capture": lambda scene: partial(settle, scene.held, scene.adas),
+    "half a capture": lambda scene: scene.capture_half,
+    "a settlement with cashback": lambda scene: partial(settle, scene.held, scene.adas, scene.cashback),
+    "a void": lambda scene: partial(void, scene.held),
+    "a reversal": lambda scene: partial(scene.reverse, scene.sent),
+    "a refund of 20": lambda scene: partial(scene.refund, "20.00"),
+    "a refund of all": lambda scene: partial(scene.refund, None),
+    "an expiry": lambda _scene: at_once(expire_holds),
+    "a conversion": lambda scene: at_once(convert, user=scene.ada, quote_id=scene.quote),
+    "a bulk": lambda scene: at_once(bulk.work_off_chunk, bulk_id=scene.bulk),
+    "a freeze": lambda scene: partial(scene.freeze, scene.adas),
+    "a freeze of Chidi": lambda scene: partial(scene.freeze, scene.chidis),
+    "a redemption": lambda scene: at_once(
+        redeem, user=scene.ada, amount=None, currency=scene.reward.currency
+    ),
+    "a release": lambda scene: partial(release, parked_credit_id=scene.parked),
+    "a request under a key": lambda scene: scene.ask_under_a_key,
+    "a dry run": lambda scene: scene.rehearse,
+    "a bulk of all or none": lambda scene: at_once(
+        bulk.send_all, sender=scene.ada, currency="NGN", items=scene.items("45.00", "50.00")
+    ),
+    "a correction": lambda scene: at_once(
+        book_adjustment, adjustment_id=scene.correction, checker=scene.staff, reason="looked at"
+    ),
+    "a rejection of it": lambda scene: at_once(
+        reject_adjustment, adjustment_id=scene.correction, checker=scene.staff, reason="looked at"
+    ),
+    "a taking back": lambda scene: at_once(take_back_for, user_id=scene.reward.owner_id),
+    "a reversal that may be owed": lambda scene: partial(scene.reverse, scene.sent, book_shortfall=True),
+    "an opening": lambda scene: partial(open_wallet, user=scene.ada, currency="GHS"),
 }
-CARELESS = _sweep_carelessly

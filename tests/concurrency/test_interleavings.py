@@ -1,7 +1,7 @@
 """However two operations overlap, what comes of it is what would have come of one after the other."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import combinations_with_replacement, islice
 from math import comb
@@ -11,17 +11,15 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 
-from fintech_core.exceptions import DomainError
-from tests.concurrency.interleaving import Conductor, Game, games
-from tests.concurrency.racing import DONE, credit
-from tests.concurrency.scenes import CARELESS, OPERATIONS, Scene
+from tests.concurrency.interleaving import Conductor, games
+from tests.concurrency.overlapping import Operation, overlap
+from tests.concurrency.racing import credit
+from tests.concurrency.scenes import OPERATIONS, Scene
 from tests.databases import Databases
 from tests.factories import UserFactory
 from tests.transactions.model import stops
-from tests.transactions.model.invariants import Tables
 from tests.transactions.money import main_wallet
 
-PAIRS = list(combinations_with_replacement(OPERATIONS, 2))
 SAMPLE = [
     ("Ada sends 100", "Chidi sends 110"),
     ("Ada sends 100", "a hold of 90"),
@@ -32,8 +30,21 @@ SAMPLE = [
 ]
 # Where two operations hardly meet, their games are too many for all to be played.
 MOST_GAMES = 1_200
-Operation = Callable[[Scene], object]
-Played = tuple[tuple[str, ...], dict[str, Any]]
+Pair = tuple[str, str]
+
+
+def params(
+    made: Callable[[], Any], operations: Mapping[str, Operation[Any]], pairs: Iterable[Pair]
+) -> list[Any]:
+    """Return pairs of operations, and the scene for them, as parameters of a test."""
+    return [
+        pytest.param(made, [operations[name] for name in names], id=" beside ".join(names)) for names in pairs
+    ]
+
+
+def each_with_each(made: Callable[[], Any], operations: Mapping[str, Operation[Any]]) -> list[Any]:
+    """Return each operation with each other and with itself as parameters of a test."""
+    return params(made, operations, combinations_with_replacement(operations, 2))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,77 +54,43 @@ def stage(racing_db: None) -> Iterator[Conductor]:
         yield conductor
 
 
-def one_after_the_other(first: Operation, second: Operation) -> Played:
-    """Do two operations in this order on a fresh scene."""
-    scene, outcomes = Scene(), []
-    for operation in (first, second):
-        try:
-            operation(scene)
-            outcomes.append(DONE)
-        except DomainError as refusal:
-            outcomes.append(refusal.code)
-    return tuple(outcomes), scene.fingerprint()
-
-
-def serial(pair: tuple[Operation, Operation]) -> list[Played]:
-    """Return what comes of both orders; outcomes are given in the order of the pair."""
-    outcomes, state = one_after_the_other(pair[1], pair[0])
-    return [one_after_the_other(*pair), (outcomes[::-1], state)]
-
-
-def overlap(
-    stage: Conductor, pair: tuple[Operation, Operation], *, preemptions: int | None
-) -> Iterator[Game]:
-    """Play every game of two operations and hold each to the two orders."""
-    expected = serial(pair)
-    scenes: list[Scene] = []
-    since: list[Tables] = []
-
-    def scene() -> list[Callable[[], object]]:
-        before = Tables([])
-        scenes[:], since[:] = [Scene()], [before]
-        before.scope["people"] = [scenes[0].ada.pk, scenes[0].chidi.pk]
-        return [lambda: pair[0](scenes[0]), lambda: pair[1](scenes[0])]
-
-    for game in games(stage, scene, preemptions=preemptions):
-        assert since[0].broken() == {}, game
-        assert (game.outcomes, scenes[0].fingerprint()) in expected, game
-        yield game
-
-
 def deadlocks(databases: Databases) -> int:
     """Return how many deadlocks this module's database has seen."""
     return databases.deadlocks_of(str(connection.settings_dict["NAME"]))
 
 
 class TestEveryPair:
-    @pytest.mark.parametrize("names", SAMPLE, ids=" beside ".join)
+    @pytest.mark.parametrize(
+        ("made", "pair"),
+        params(Scene, OPERATIONS, SAMPLE),
+    )
     def test_with_one_preemption(
-        self, stage: Conductor, names: tuple[str, str], databases: Databases
+        self, stage: Conductor, made: Callable[[], Any], pair: list[Operation[Any]], databases: Databases
     ) -> None:
-        pair = OPERATIONS[names[0]], OPERATIONS[names[1]]
-        assert sum(1 for _ in overlap(stage, pair, preemptions=1)) > 2
+        assert sum(1 for _ in overlap(stage, made, pair, preemptions=1)) > 2
         assert deadlocks(databases) == 0
 
     @pytest.mark.long
     @pytest.mark.timeout(1_800)
-    @pytest.mark.parametrize("names", PAIRS, ids=" beside ".join)
+    @pytest.mark.parametrize(
+        ("made", "pair"),
+        each_with_each(Scene, OPERATIONS),
+    )
     def test_in_every_way(
-        self, stage: Conductor, names: tuple[str, str], databases: Databases, tell: Callable[[str], None]
-    ) -> None:
-        pair = OPERATIONS[names[0]], OPERATIONS[names[1]]
-        played = Counter(
-            game.preemptions for game in islice(overlap(stage, pair, preemptions=None), MOST_GAMES)
-        )
-        tell(f"{names}: {played.total()} games, by preemptions {dict(played)}")
+        self, stage: Conductor, made: Callable[[], Any], pair: list[Operation[Any]], databases: Databases,
+        request: pytest.FixtureRequest, tell: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        played = Counter(game.preemptions for game in islice(overlap(stage, made, pair), MOST_GAMES))
+        tell(f"{request.node.callspec.id}: {played.total()} games, by preemptions {dict(played)}")
         assert deadlocks(databases) == 0
 
 
 class TestGames:
     def test_a_decision_before_the_lock_is_found(self, stage: Conductor) -> None:
         """Who reads a balance, then locks and spends what was read, is caught by the first payment in between."""
+        pair = [lambda scene: scene.send_all_carelessly, OPERATIONS["a payment of 50"]]
         with pytest.raises(AssertionError):
-            list(overlap(stage, (CARELESS, OPERATIONS["a payment of 50"]), preemptions=1))
+            list(overlap(stage, Scene, pair, preemptions=1))
 
     def test_every_game_is_played_once(self, stage: Conductor) -> None:
         """Two operations of three stops overlap in twenty ways when neither waits for the other."""
