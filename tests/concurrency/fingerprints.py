@@ -33,6 +33,16 @@ _BESIDE = """
     JOIN wallet_wallet w ON w.id = a.wallet_id WHERE w.owner_id = ANY(%(people)s)
     UNION ALL SELECT 'answer', user_id, response_status::text FROM fintech_core_idempotencyrecord
     WHERE user_id = ANY(%(people)s)
+    UNION ALL SELECT 'bill', user_id, concat_ws(' ', amount, status, failure_code, needs_review)
+    FROM billers_billpayment WHERE user_id = ANY(%(people)s)
+    UNION ALL SELECT 'order', p.user_id, a.state || a.outcome_code FROM billers_billattempt a
+    JOIN billers_billpayment p ON p.id = a.payment_id WHERE p.user_id = ANY(%(people)s)
+    UNION ALL SELECT 'intent', user_id, concat_ws(' ', status, credited, failure_code) FROM payments_paymentintent
+    WHERE user_id = ANY(%(people)s)
+    UNION ALL SELECT 'checkout', i.user_id, a.status FROM payments_checkoutattempt a
+    JOIN payments_paymentintent i ON i.id = a.intent_id WHERE i.user_id = ANY(%(people)s)
+    UNION ALL SELECT 'payment', i.user_id, concat_ws(' ', p.state, p.amount) FROM payments_payment p
+    JOIN payments_paymentintent i ON i.id = p.intent_id WHERE i.user_id = ANY(%(people)s)
     UNION ALL SELECT 'audit', NULL, action FROM fintech_core_auditrecord WHERE actor_id = %(staff)s"""
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 
+from tests.concurrency.documents import DOCUMENT_OPERATIONS, Documents
 from tests.concurrency.interleaving import Conductor, games
 from tests.concurrency.overlapping import Operation, overlap
 from tests.concurrency.racing import credit
@@ -27,6 +28,13 @@ SAMPLE = [
     ("a capture", "an expiry"),
     ("a reversal", "a refund of 20"),
     ("Ada sends 100", "a freeze"),
+]
+DOCUMENT_SAMPLE = [
+    ("a delivery", "a refusal"),
+    ("a delivery", "Ada sends 1,300"),
+    ("the same bill", "the same bill"),
+    ("money", "money"),
+    ("money", "the end of its time"),
 ]
 # Where two operations hardly meet, their games are too many for all to be played.
 MOST_GAMES = 1_200
@@ -62,7 +70,7 @@ def deadlocks(databases: Databases) -> int:
 class TestEveryPair:
     @pytest.mark.parametrize(
         ("made", "pair"),
-        params(Scene, OPERATIONS, SAMPLE),
+        [*params(Scene, OPERATIONS, SAMPLE), *params(Documents, DOCUMENT_OPERATIONS, DOCUMENT_SAMPLE)],
     )
     def test_with_one_preemption(
         self, stage: Conductor, made: Callable[[], Any], pair: list[Operation[Any]], databases: Databases
@@ -74,7 +82,7 @@ class TestEveryPair:
     @pytest.mark.timeout(1_800)
     @pytest.mark.parametrize(
         ("made", "pair"),
-        each_with_each(Scene, OPERATIONS),
+        [*each_with_each(Scene, OPERATIONS), *each_with_each(Documents, DOCUMENT_OPERATIONS)],
     )
     def test_in_every_way(
         self, stage: Conductor, made: Callable[[], Any], pair: list[Operation[Any]], databases: Databases,

@@ -20,6 +20,8 @@ WITH entry AS MATERIALIZED (
 ), movement AS MATERIALIZED (
     SELECT * FROM transactions_transaction WHERE from_user_id = ANY(%(people)s)
     UNION SELECT * FROM transactions_transaction WHERE to_user_id = ANY(%(people)s)
+    UNION SELECT * FROM transactions_transaction -- what the house has booked for itself
+    WHERE from_user_id IS NULL AND to_user_id IS NULL AND id IN (SELECT transaction_id FROM entry)
 ), purse AS MATERIALIZED (
     SELECT * FROM wallet_wallet WHERE owner_id = ANY(%(people)s)
 )
@@ -28,7 +30,7 @@ WITH entry AS MATERIALIZED (
 RULES = {
     "each transaction sums to zero in each currency": """
         SELECT transaction_id::text FROM entry GROUP BY transaction_id, currency HAVING sum(signed) <> 0""",
-    "every entry is of a movement of theirs": """
+    "every entry is of a movement of theirs or of the house": """
         SELECT id::text FROM entry WHERE transaction_id NOT IN (SELECT id FROM movement)""",
     "completed ones have entries, others none": """
         SELECT m.id::text FROM movement m
