@@ -3,8 +3,10 @@
 Each operation runs in a thread of its own and waits before every statement and before COMMIT. A conductor lets one of
 them go on at a time; whoever waits for a lock in the database is found in ``pg_blocking_pids``. A game is the list of
 who went on at each point; ``games`` plays every list there is, those with the fewest preemptions (going on with the
-other although this one could have) first: two or three are enough for most mistakes. Of lists that differ only in when
-somebody read what the other had not committed, one is played: nobody sees that from outside.
+other although this one could have) first: two or three are enough for most mistakes.
+
+Of lists that tell the same one is played. Under READ COMMITTED two people meet only in a COMMIT and where both lock or
+write in one table; anything else may change places, and nobody can tell.
 """
 
 import re
@@ -27,11 +29,17 @@ from tests.transactions.model.stops import COMMIT, hooked
 from transactions import fees, limits, switches
 
 Work = Callable[[], object]
-# What a statement is to the other one: it only looks, it locks or writes, or it shows what was written.
-READS, WRITES, PUBLISHES = "reads", "writes", "publishes"
-_LOCKS = re.compile(r"\bFOR\b|\bpg_")
-# It does not wait for a lock that the other gives back by a rollback, which may come after any statement.
-_LOOKS_AT_LOCKS = re.compile(r"SKIP LOCKED|NOWAIT|pg_try_")
+# The tables in which a statement locks or writes; a COMMIT, and what is in doubt, concerns everything.
+Tables = frozenset[str]
+EVERYTHING: Tables = frozenset({"everything"})
+_NAMED = re.compile(r'(?:\bINTO|(?<!KEY )\bUPDATE|\bFROM|\bJOIN)\s+"?(\w+)\b(?!\()')
+_LOCKS = re.compile(r"\bFOR\b|\bpg_|^\s*(?:WITH|INSERT|UPDATE)\b")
+# Whoever does not wait for a lock sees the other give it back, which may come after any statement that is refused.
+_IN_DOUBT = re.compile(
+    r"SKIP LOCKED|NOWAIT|\bpg_(?!current_xact_id)|FOR UPDATE|FOR SHARE|\bDELETE\b|\bMERGE\b"
+)
+# Everybody adds rows to these, and nobody waits for anybody's.
+_LOGS = frozenset({"notifications_event", "fintech_core_auditrecord"})
 GIVE_UP_S = 20.0
 GLANCE_S = 0.002
 
@@ -46,7 +54,7 @@ class Player:
     backend: int = 0
     outcome: str = ""
     statement: str = ""
-    kind: str = WRITES
+    tables: Tables = EVERYTHING
 
     def play(self, work: Work) -> None:
         """Do the work, waiting at every stop; note what came of it as one word."""
@@ -67,7 +75,7 @@ class Player:
         """Stand here until the conductor lets this one go on."""
         with self.change:
             self.backend, self.statement, self.stands = link.info.backend_pid, statement, True
-            self.kind = _kind(statement, link)
+            self.tables = _tables(statement, link)
             self.change.notify_all()
             if not self.change.wait_for(lambda: self.may_go, GIVE_UP_S):
                 raise TimeoutError("the conductor is gone")
@@ -79,9 +87,9 @@ class Player:
 
 @dataclass
 class Game:
-    """What was played: who could go on at each point, with what kind of statement, and who did."""
+    """What was played: who could go on at each point, in which tables, and who did."""
 
-    options: list[dict[int, str]] = field(default_factory=list)
+    options: list[dict[int, Tables]] = field(default_factory=list)
     moves: list[int] = field(default_factory=list)
     outcomes: tuple[str, ...] = ()
 
@@ -144,14 +152,14 @@ class Conductor:
         game.outcomes = tuple(player.outcome for player in players)
         return game
 
-    def _options(self, players: list[Player], running: "list[Future[None]]") -> dict[int, str]:
-        """Wait until everybody stands, waits for a lock or has ended; return who stands, before which statement."""
+    def _options(self, players: list[Player], running: "list[Future[None]]") -> dict[int, Tables]:
+        """Wait until everybody stands, waits for a lock or has ended; return who stands, and what they will do."""
         give_up = time.monotonic() + GIVE_UP_S
         while time.monotonic() < give_up:
             with self._change:
                 self._change.wait_for(lambda: all(one.stands or one.outcome for one in players), GLANCE_S)
                 moving = [one for one in players if not one.stands and not one.outcome]
-                standing = {number: one.kind for number, one in enumerate(players) if one.stands}
+                standing = {number: one.tables for number, one in enumerate(players) if one.stands}
                 if not moving:
                     return standing
             if standing and all(one.backend and _is_blocked(one.backend) for one in moving):
@@ -203,17 +211,20 @@ def _other_ways(game: Game, plan: Plan) -> Iterator[tuple[int, Plan]]:
             sleeps = None
 
 
-def _kind(statement: str, link: "psycopg.Connection[Any]") -> str:
-    """Say what a statement is to others under READ COMMITTED; what is in doubt writes."""
-    if statement.removeprefix("b'").lstrip().startswith("SELECT") and not _LOCKS.search(statement):
-        return READS
-    at_once = statement == COMMIT or link.autocommit or _LOOKS_AT_LOCKS.search(statement)
-    return PUBLISHES if at_once else WRITES
+def _tables(statement: str, link: "psycopg.Connection[Any]") -> Tables:
+    """Return the tables in which a statement locks or writes, none where it only reads."""
+    text = statement.removeprefix("b'")
+    if text.lstrip().startswith("SELECT") and not _LOCKS.search(text):
+        return frozenset()
+    if text == COMMIT or link.autocommit or _IN_DOUBT.search(text) or not _LOCKS.search(text):
+        return EVERYTHING
+    named = frozenset(_NAMED.findall(text))
+    return named - _LOGS if text.lstrip().startswith("INSERT") else named
 
 
-def _never_meet(one: str, other: str) -> bool:
-    """Say whether two statements of different people may change places and neither shows it."""
-    return READS in {one, other} and PUBLISHES not in {one, other}
+def _never_meet(one: Tables, other: Tables) -> bool:
+    """Say whether two statements of different people may change places, and nobody can tell."""
+    return EVERYTHING not in (one, other) and one.isdisjoint(other)
 
 
 def _read_what_is_remembered() -> None:

@@ -94,11 +94,12 @@ class TestEveryPair:
 
 
 class TestGames:
-    def test_a_decision_before_the_lock_is_found(self, stage: Conductor) -> None:
+    @pytest.mark.parametrize("preemptions", [1, None])
+    def test_a_decision_before_the_lock_is_found(self, stage: Conductor, preemptions: int | None) -> None:
         """Who reads a balance, then locks and spends what was read, is caught by the first payment in between."""
         pair = [lambda scene: scene.send_all_carelessly, OPERATIONS["a payment of 50"]]
         with pytest.raises(AssertionError):
-            list(overlap(stage, Scene, pair, preemptions=1))
+            list(overlap(stage, Scene, pair, preemptions=preemptions))
 
     def test_every_game_is_played_once(self, stage: Conductor) -> None:
         """Two operations of three stops overlap in twenty ways when neither waits for the other."""
