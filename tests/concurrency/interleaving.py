@@ -30,8 +30,8 @@ from transactions import fees, limits, switches
 
 Work = Callable[[], object]
 # The tables in which a statement locks or writes; a COMMIT, and what is in doubt, concerns everything.
-Tables = frozenset[str]
-EVERYTHING: Tables = frozenset({"everything"})
+Touched = frozenset[str]
+EVERYTHING: Touched = frozenset({"everything"})
 _NAMED = re.compile(r'(?:\bINTO|(?<!KEY )\bUPDATE|\bFROM|\bJOIN)\s+"?(\w+)\b(?!\()')
 _LOCKS = re.compile(r"\bFOR\b|\bpg_|^\s*(?:WITH|INSERT|UPDATE)\b")
 # Whoever does not wait for a lock sees the other give it back, which may come after any statement that is refused.
@@ -54,7 +54,7 @@ class Player:
     backend: int = 0
     outcome: str = ""
     statement: str = ""
-    tables: Tables = EVERYTHING
+    touches: Touched = EVERYTHING
 
     def play(self, work: Work) -> None:
         """Do the work, waiting at every stop; note what came of it as one word."""
@@ -75,7 +75,7 @@ class Player:
         """Stand here until the conductor lets this one go on."""
         with self.change:
             self.backend, self.statement, self.stands = link.info.backend_pid, statement, True
-            self.tables = _tables(statement, link)
+            self.touches = _touched_by(statement, link)
             self.change.notify_all()
             if not self.change.wait_for(lambda: self.may_go, GIVE_UP_S):
                 raise TimeoutError("the conductor is gone")
@@ -89,7 +89,7 @@ class Player:
 class Game:
     """What was played: who could go on at each point, in which tables, and who did."""
 
-    options: list[dict[int, Tables]] = field(default_factory=list)
+    options: list[dict[int, Touched]] = field(default_factory=list)
     moves: list[int] = field(default_factory=list)
     outcomes: tuple[str, ...] = ()
 
@@ -152,14 +152,14 @@ class Conductor:
         game.outcomes = tuple(player.outcome for player in players)
         return game
 
-    def _options(self, players: list[Player], running: "list[Future[None]]") -> dict[int, Tables]:
+    def _options(self, players: list[Player], running: "list[Future[None]]") -> dict[int, Touched]:
         """Wait until everybody stands, waits for a lock or has ended; return who stands, and what they will do."""
         give_up = time.monotonic() + GIVE_UP_S
         while time.monotonic() < give_up:
             with self._change:
                 self._change.wait_for(lambda: all(one.stands or one.outcome for one in players), GLANCE_S)
                 moving = [one for one in players if not one.stands and not one.outcome]
-                standing = {number: one.tables for number, one in enumerate(players) if one.stands}
+                standing = {number: one.touches for number, one in enumerate(players) if one.stands}
                 if not moving:
                     return standing
             if standing and all(one.backend and _is_blocked(one.backend) for one in moving):
@@ -211,7 +211,7 @@ def _other_ways(game: Game, plan: Plan) -> Iterator[tuple[int, Plan]]:
             sleeps = None
 
 
-def _tables(statement: str, link: "psycopg.Connection[Any]") -> Tables:
+def _touched_by(statement: str, link: "psycopg.Connection[Any]") -> Touched:
     """Return the tables in which a statement locks or writes, none where it only reads."""
     text = statement.removeprefix("b'")
     if text.lstrip().startswith("SELECT") and not _LOCKS.search(text):
@@ -222,7 +222,7 @@ def _tables(statement: str, link: "psycopg.Connection[Any]") -> Tables:
     return named - _LOGS if text.lstrip().startswith("INSERT") else named
 
 
-def _never_meet(one: Tables, other: Tables) -> bool:
+def _never_meet(one: Touched, other: Touched) -> bool:
     """Say whether two statements of different people may change places, and nobody can tell."""
     return EVERYTHING not in (one, other) and one.isdisjoint(other)
 

@@ -28,6 +28,8 @@ SAMPLE = [
     ("a capture", "an expiry"),
     ("a reversal", "a refund of 20"),
     ("Ada sends 100", "a freeze"),
+    ("a request under a key", "a request under a key"),
+    ("a redemption", "a taking back"),
 ]
 DOCUMENT_SAMPLE = [
     ("a delivery", "a refusal"),
