@@ -10,6 +10,7 @@ from django.db import transaction
 
 from cashback.models import Campaign
 from cashback.services import award, redeem
+from cashback.services.taking_back import take_back_for
 from fintech_core import clock
 from fintech_core.idempotency import Answer, Scope, run
 from fintech_core.rehearsal import rehearse
@@ -155,6 +156,11 @@ class Bank:
     def redeem(self, who: int, currency: str, amount: int | None) -> list[UUID]:
         value = None if amount is None else amount * KOBO
         return [redeem(user=self.people[who], amount=value, currency=currency, now=clock.now()).pk]
+
+    def take_back(self, who: int) -> list[UUID]:
+        if not take_back_for(user_id=self.people[who].pk, now=clock.now()):
+            raise Refused("nothing_taken_back")
+        return []
 
     @transaction.atomic
     def reverse(self, number: int, shortfall: bool) -> list[UUID]:

@@ -111,17 +111,50 @@ class Book:
         movement = self._pending(number)
         amount = movement.amount
         self.capture(number, amount, movement.fee, amount // 50)
-        best = max(self.offers, key=lambda offer: offer.gives(amount))
-        reward = best.gives(amount)
+        best = max(range(len(self.offers)), key=lambda offer: self.offers[offer].gives(amount))
+        reward = self.offers[best].gives(amount)
         if not reward:
             return
-        best.left -= reward
+        self.offers[best].left -= reward
         assert movement.sender is not None
         who, _, currency = movement.sender
         place = (who, CASHBACK, currency)
         self.purses.setdefault(place, Purse())
         lines: Lines = [(("cashback_expense", currency), -reward), (place, reward)]
-        self._post(Movement("cashback", reward, 0, currency, receiver=place), lines, parkable=True)
+        earned = Movement("cashback", reward, 0, currency, receiver=place, rewards=number, offer=best)
+        self._post(earned, lines, parkable=True)
+
+    def take_back(self, who: int) -> None:
+        """What reversed bills have earned goes back, budget and all, as far as it is there still."""
+        taken = 0
+        for number in self.unearned(who):
+            reward = self.movements[number]
+            try:
+                if not reward.reversed:
+                    self.reverse(number, False)
+            except Refused:
+                continue
+            reward.taken_back = True
+            self.offers[reward.offer].left += reward.amount
+            taken += 1
+        if not taken:
+            raise Refused("nothing_taken_back")
+
+    def unearned(self, who: int) -> list[int]:
+        """Return the rewards of somebody that should go: the bill was reversed, or staff have reversed the reward."""
+        return [
+            number
+            for number, row in enumerate(self.movements)
+            if row.rewards is not None and not row.taken_back
+            and (row.reversed or self.movements[row.rewards].reversed)
+            and self.payer(row.rewards) == who
+        ]  # fmt: skip
+
+    def payer(self, number: int) -> int:
+        """Return who paid a bill."""
+        sender = self.movements[number].sender
+        assert sender is not None
+        return sender[0]
 
     def void(self, number: int, status: str) -> None:
         """A promise is given back, to the limits too."""

@@ -108,6 +108,12 @@ class Machine(Stage):
         value = None if amount is None else self.kobo(amount, source)
         self.request(source[0], "redeem", (source[0], source[2], value), ending)
 
+    @precondition(lambda self: self.owing())
+    @rule(which=WHICH)
+    def take_back(self, which: int) -> None:
+        """Each reward is a step of its own, so an ending would leave some taken back and some not."""
+        self.step("take_back", self.owing()[which % len(self.owing())])
+
     @rule(which=WHICH, shortfall=st.booleans(), ending=ENDINGS)
     def reverse(self, which: int, shortfall: bool, ending: Ending) -> None:
         number = len(self.book.movements) - 1 - which % len(self.book.movements)
@@ -188,6 +194,10 @@ class Machine(Stage):
     def rewarded(self) -> list[Place]:
         """Return the wallets that cashback has opened."""
         return sorted(place for place in self.book.purses if place[1] == "cashback")
+
+    def owing(self) -> list[int]:
+        """Return who has rewards that should be taken back."""
+        return [who for who in range(len(TIERS)) if self.book.unearned(who)]
 
     def holds(self) -> list[int]:
         """Return the numbers of all holds, open ones first."""

@@ -42,7 +42,10 @@ class Purse:
 
 @dataclass(slots=True)
 class Movement:
-    """One transaction: what it says, and the lines that its completion booked, in order."""
+    """One transaction: what it says, and the lines that its completion booked, in order.
+
+    A reward also says for which bill it is, and which offer gave it.
+    """
 
     kind: str
     amount: int
@@ -60,6 +63,9 @@ class Movement:
     undoes: int | None = None
     brief: bool = False
     source: str = ""
+    rewards: int | None = None
+    offer: int = 0
+    taken_back: bool = False
 
 
 @dataclass(slots=True)

@@ -40,6 +40,7 @@ MUST_HAPPEN = {
     "send_all": {DONE, "bulk_transfer_failed", "kyc_required", "wallet_frozen", DIES, CUT},
     "send_each": {DONE, DIES, CUT, UNHEARD},
     "expire": {DONE},
+    "take_back": {DONE, "nothing_taken_back"},
     "adjust": {DONE, "insufficient_funds", "recipient_cannot_receive", DIES, CUT, UNHEARD},
     "dry_run": {DONE, "insufficient_funds"},
     "redeem": {DONE, "insufficient_funds", "wallet_frozen", DIES, CUT},
