@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet, Sum
 from fintech_core import clock
 from fintech_core.exceptions import NotFound
 from fintech_core.money import format_amount
+from fintech_core.pagination import Either
 from fintech_core.prepared import PreparedRead
 from fintech_core.serializers import instant
 from transactions import limits
@@ -40,6 +41,12 @@ def transactions_of(*, user: User) -> "QuerySet[Transaction]":
     """Return every movement that the user sent or received."""
     rows: QuerySet[Transaction] = with_parties().filter(Q(from_user=user) | Q(to_user=user))
     return rows
+
+
+def history_of(*, user: User) -> Either:
+    """Return the same as ``transactions_of``, to be read page by page, newest first."""
+    sides = Transaction.objects.filter(from_user=user), Transaction.objects.filter(to_user=user)
+    return Either(with_parties(), *sides)
 
 
 def get_transaction_for(*, user: User, transaction_id: UUID) -> Transaction:
@@ -83,10 +90,14 @@ def entries_of(*, transaction: Transaction) -> "QuerySet[LedgerEntry]":
 
 
 def wallet_lines(*, user: User, currency: str) -> "QuerySet[LedgerEntry]":
-    """Return the lines of the user's main wallet in a currency, with the running balance."""
-    return LedgerEntry.objects.filter(
-        wallet__owner=user, wallet__kind=WalletKind.MAIN, wallet__currency=currency
-    ).select_related("transaction", "transaction__from_user", "transaction__to_user")
+    """Return the lines of the user's main wallet in a currency, with the running balance.
+
+    The wallet is named, not joined: so its newest lines are read from the end of an index, however many it has.
+    """
+    wallet = Wallet.objects.filter(owner=user, kind=WalletKind.MAIN, currency=currency).values("pk")[:1]
+    return LedgerEntry.objects.filter(wallet=wallet).select_related(
+        "transaction", "transaction__from_user", "transaction__to_user"
+    )
 
 
 def find_recipient(*, to: str) -> User | None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import phonenumbers
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from rest_framework import serializers
 
+from fintech_core.pagination import Either
 from fintech_core.serializers import (
     AmountField,
     CurrencyField,
@@ -21,7 +22,7 @@ from fintech_core.serializers import (
     instant,
 )
 from transactions.enums import Direction, TransactionStatus, TransactionType
-from transactions.models import LedgerEntry, Transaction
+from transactions.models import LedgerEntry
 from transactions.rendering import counterparty_name, masked_name
 
 MAX_METADATA_KEYS = 20
@@ -251,7 +252,7 @@ class TransactionQuery(QueryParameters):
     search = Text(max_length=100, required=False)
 
 
-def filtered(rows: "QuerySet[Transaction]", query: dict[str, Any]) -> "QuerySet[Transaction]":
+def filtered(rows: Either, query: dict[str, Any]) -> Either:
     """Narrow a list of movements by validated filters."""
     exact = {name: query[name] for name in ("status", "type", "currency", "reference") if name in query}
     rows = rows.filter(**exact)

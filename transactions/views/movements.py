@@ -101,7 +101,7 @@ class TransactionViewSet(ApiViewSet):
     def list(self, request: Request) -> Response:
         """List the customer's movements, newest first."""
         user = signed_in_user(request)
-        rows = filtered(selectors.transactions_of(user=user), self.read_query(TransactionQuery))
+        rows: Any = filtered(selectors.history_of(user=user), self.read_query(TransactionQuery))
         page = self.paginate_queryset(rows) or []
         return self.get_paginated_response([render(row, viewer_id=user.pk) for row in page])
 
