@@ -1,5 +1,6 @@
 """Lists of a customer's movements and lines: page by page the whole, each page read from the end of an index."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -97,17 +98,18 @@ class TestPlans:
     @pytest.fixture(autouse=True)
     def _as_in_a_large_table(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute("SET LOCAL enable_bitmapscan = off")
+            for other in ("seqscan", "bitmapscan", "sort"):
+                cursor.execute(f"SET LOCAL enable_{other} = off")
 
     def test_of_movements(self, ada: User) -> None:
         plan = selectors.history_of(user=ada).order_by("-created_at", "-id")[0:3].explain()
         for side in ("sender", "receiver"):
-            assert f"Index Only Scan Backward using transaction_by_{side}" in plan
+            assert re.search(f"Index (Only )?Scan Backward using transaction_by_{side}", plan), plan
 
     def test_of_lines(self, ada: User) -> None:
         rows = selectors.wallet_lines(user=ada, currency="NGN").order_by("-created_at", "-id")
-        assert "Index Scan Backward using entry_wallet_history" in rows[:3].explain()
+        plan = rows[:3].explain()
+        assert "Index Scan Backward using entry_wallet_history" in plan, plan
         assert len(rows) == 9
         assert {row.wallet_id for row in rows} == {main_wallet(ada).pk}
 
