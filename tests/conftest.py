@@ -81,15 +81,8 @@ def own_database(
     databases: Databases, django_db_blocker: DjangoDbBlocker, django_db_setup: None
 ) -> Iterator[None]:
     """A database of the test's own, for one that changes the schema."""
-    name = f"{worker_name()}_migrated"
-    with django_db_blocker.unblock():
-        databases.create(name)
-        databases.use(name)
-        try:
-            yield
-        finally:
-            databases.use(worker_name())
-            databases.drop(name)
+    with django_db_blocker.unblock(), databases.another("migrated"):
+        yield
 
 
 @pytest.fixture

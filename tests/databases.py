@@ -6,6 +6,8 @@ database. Dropping a database also drops its statistics, so deadlocks are counte
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,18 @@ class Databases:
             settings.DATABASES[alias]["NAME"] = name
             connections[alias].settings_dict["NAME"] = name
 
+    @contextmanager
+    def another(self, purpose: str) -> Iterator[None]:
+        """Use one more copy of the template for a while, in which commits are real; then this process's own again."""
+        name = f"{worker_name()}_{purpose}"
+        self.create(name)
+        self.use(name)
+        try:
+            yield
+        finally:
+            self.use(worker_name())
+            self.drop(name)
+
     @staticmethod
     def close() -> None:
         """Close this thread's connections."""
@@ -135,6 +149,15 @@ def _fingerprint() -> str:
         digest.update(path.read_bytes())
     digest.update(str(connections["default"].settings_dict["USER"]).encode())
     return digest.hexdigest()[:12]
+
+
+def end_session(backend: int) -> None:
+    """Let the server end a session, as a restart would."""
+    owner = settings.DATABASES["owner"]
+    with psycopg.connect(
+        dbname=owner["NAME"], user=owner["USER"], host=owner["HOST"], port=owner["PORT"], autocommit=True
+    ) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
 
 
 def worker_name() -> str:

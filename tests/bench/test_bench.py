@@ -14,7 +14,7 @@ from bench.ground import SQL
 from bench.people import make_people, wallet_id
 from bench.report import Outcome
 from bench.worker import repeat
-from tests.databases import Databases, worker_name
+from tests.databases import Databases
 from transactions.models import LedgerEntry
 from transactions.verification import verify
 from wallet.models import Wallet
@@ -32,18 +32,11 @@ def grounds(
     databases: Databases, django_db_blocker: DjangoDbBlocker, django_db_setup: None
 ) -> Iterator[None]:
     """A database with six people and the baselines' functions and copies."""
-    name = f"{worker_name()}_bench"
-    with django_db_blocker.unblock():
-        databases.create(name)
-        databases.use(name)
-        try:
-            make_people(PEOPLE)
-            with connections["owner"].cursor() as cursor:
-                cursor.execute((SQL / "tables.sql").read_text())
-            yield
-        finally:
-            databases.use(worker_name())
-            databases.drop(name)
+    with django_db_blocker.unblock(), databases.another("bench"):
+        make_people(PEOPLE)
+        with connections["owner"].cursor() as cursor:
+            cursor.execute((SQL / "tables.sql").read_text())
+        yield
 
 
 @pytest.mark.usefixtures("grounds")

@@ -6,18 +6,11 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.cashback.scenes import Scene, set_scene
-from tests.databases import Databases, worker_name
+from tests.databases import Databases
 
 
 @pytest.fixture(scope="module")
 def scene(databases: Databases, django_db_blocker: DjangoDbBlocker, django_db_setup: None) -> Iterator[Scene]:
     """A committed history in a database of the module's own."""
-    name = f"{worker_name()}_scene"
-    with django_db_blocker.unblock():
-        databases.create(name)
-        databases.use(name)
-        try:
-            yield set_scene()
-        finally:
-            databases.use(worker_name())
-            databases.drop(name)
+    with django_db_blocker.unblock(), databases.another("scene"):
+        yield set_scene()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.databases import Databases, worker_name
+from tests.databases import Databases
 from transactions import limits, switches
 from transactions.verification import verify
 
@@ -18,15 +18,8 @@ def racing_db(
     databases: Databases, django_db_blocker: DjangoDbBlocker, django_db_setup: None
 ) -> Iterator[None]:
     """A database in which commits are real, for one module."""
-    name = f"{worker_name()}_races"
-    with django_db_blocker.unblock():
-        databases.create(name)
-        databases.use(name)
-        try:
-            yield
-        finally:
-            databases.use(worker_name())
-            databases.drop(name)
+    with django_db_blocker.unblock(), databases.another("races"):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,23 +1,13 @@
 """The database engine: savepoints and the look at a connection, which go past Django's cursors."""
 
-import psycopg
 import pytest
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.utils import DataError, OperationalError
 from django.test.utils import CaptureQueriesContext
 
+from tests.databases import end_session
 from tests.factories import UserFactory
 from users.models import User
-
-
-def end_session(backend: int) -> None:
-    """Let the server end a session, as a restart would."""
-    owner = settings.DATABASES["owner"]
-    with psycopg.connect(
-        dbname=owner["NAME"], user=owner["USER"], host=owner["HOST"], port=owner["PORT"], autocommit=True
-    ) as other:
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
 
 
 @pytest.mark.usefixtures("committed_db")

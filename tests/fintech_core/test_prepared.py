@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -20,6 +18,7 @@ from pytest_django import Settings
 from fintech_core import clock
 from fintech_core.models import IdempotencyRecord
 from fintech_core.prepared import PreparedInsert, PreparedRead, Statement
+from tests.databases import end_session
 from tests.factories import UserFactory
 from users.models import User
 from wallet.models import Wallet
@@ -230,12 +229,8 @@ class TestInATransaction:
         ada = UserFactory()
         read = PreparedRead(by_id, pk=SAMPLE)
         assert read.first(pk=ada.pk) == ada
-        owner = settings.DATABASES["owner"]
-        with psycopg.connect(
-            dbname=owner["NAME"], user=owner["USER"], host=owner["HOST"], port=owner["PORT"], autocommit=True
-        ) as other:
-            backend = connection.connection.info.backend_pid
-            other.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
+        backend = connection.connection.info.backend_pid
+        end_session(backend)
         connection.close_if_unusable_or_obsolete()  # what the next request does first
         assert read.first(pk=ada.pk) == ada
         assert connection.connection.info.backend_pid != backend

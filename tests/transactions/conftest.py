@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.databases import Databases, worker_name
+from tests.databases import Databases
 from tests.transactions.pasts import install_clock
 from tests.transactions.story import Story, tell_story
 
@@ -13,15 +13,8 @@ from tests.transactions.story import Story, tell_story
 @pytest.fixture(scope="module")
 def story(databases: Databases, django_db_blocker: DjangoDbBlocker, django_db_setup: None) -> Iterator[Story]:
     """A committed story in a database of the module's own."""
-    name = f"{worker_name()}_story"
-    with django_db_blocker.unblock():
-        databases.create(name)
-        databases.use(name)
-        try:
-            yield tell_story()
-        finally:
-            databases.use(worker_name())
-            databases.drop(name)
+    with django_db_blocker.unblock(), databases.another("story"):
+        yield tell_story()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from billers.models import BillPayment
 from cashback.models import Reward
 from tests.billers import bench
 from tests.billers.scripted import DELIVERED, NOT_FOUND, PENDING, Script, answer, scripted
-from tests.databases import Databases, worker_name
+from tests.databases import Databases
 from transactions.models import LedgerEntry, Transaction
 
 HELD, PAID = (Decimal(50000), Decimal(10000)), (Decimal(40000), Decimal(0))
@@ -53,15 +53,8 @@ def bills_db(
     databases: Databases, django_db_blocker: DjangoDbBlocker, django_db_setup: None
 ) -> Iterator[None]:
     """The database of this module."""
-    name = f"{worker_name()}_bills"
-    with django_db_blocker.unblock():
-        databases.create(name)
-        databases.use(name)
-        try:
-            yield
-        finally:
-            databases.use(worker_name())
-            databases.drop(name)
+    with django_db_blocker.unblock(), databases.another("bills"):
+        yield
 
 
 @pytest.fixture
