@@ -12,12 +12,14 @@ A forked child shares its parent's hold on the servers; a program started anew c
 """
 
 import fcntl
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from .keeper import READY
@@ -43,8 +45,11 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-def ensure(local_dir: Path) -> Servers:
+def ensure(local_dir: Path, *, tuning: Mapping[str, str] | None = None) -> Servers:
     """Start or join the servers of ``local_dir`` and return once both answer.
+
+    ``tuning`` are settings of PostgreSQL beside those of ``postgres.py``, which are made for a developer's machine.
+    Whoever starts the servers decides; who joins them takes them as they are.
 
     The servers stay for as long as this process lives. May be called from any thread, any number of times; a
     later call heals what died since. Takes about 1.5 s the first time, 0.5 s later, nothing when they run
@@ -59,7 +64,7 @@ def ensure(local_dir: Path) -> Servers:
             layout.make_local_dir()
             if layout.local_dir not in _held:
                 _held[layout.local_dir] = _hold(layout)
-            _wait_until_ready(layout)
+            _wait_until_ready(layout, tuning or {})
         except OSError as error:
             raise EmbeddedError(f"{layout.local_dir} cannot be used: {error}") from error
     return layout.servers()
@@ -85,7 +90,7 @@ def _hold(layout: Layout) -> int:
     raise EmbeddedError(f"the servers in {layout.local_dir} are being stopped and do not end")
 
 
-def _wait_until_ready(layout: Layout) -> None:
+def _wait_until_ready(layout: Layout, tuning: Mapping[str, str]) -> None:
     """Wait for the keeper's word and for an answer from both servers; start a keeper where there is none."""
     deadline = time.monotonic() + START_TIMEOUT_S
     attempts = 0
@@ -97,7 +102,7 @@ def _wait_until_ready(layout: Layout) -> None:
                     break
                 attempts += 1
                 os.ftruncate(lock, 0)
-                _start_keeper(layout, lock)
+                _start_keeper(layout, lock, tuning)
             elif os.pread(lock, len(READY), 0) == READY and _is_answering(layout):
                 return
         finally:
@@ -123,7 +128,7 @@ def _is_answering(layout: Layout) -> bool:
     return answers_ping(layout.valkey_socket)
 
 
-def _start_keeper(layout: Layout, lock: int) -> None:
+def _start_keeper(layout: Layout, lock: int, tuning: Mapping[str, str]) -> None:
     """Start a keeper that inherits the lock just taken, so there is never a second one and never a gap."""
     package = Path(__file__).parent
     # By the package's own name: importing it as part of fintech_core would load Celery first. At the end of
@@ -140,9 +145,10 @@ def _start_keeper(layout: Layout, lock: int) -> None:
         name: os.environ[name] for name in ("PYTHONHOME", "LD_LIBRARY_PATH") if name in os.environ
     }
     log = layout.open_log(layout.keeper_log)
+    arguments = [str(layout.local_dir), str(lock), json.dumps(dict(tuning))]
     try:
         starter = subprocess.Popen(
-            [sys.executable, "-S", "-P", "-c", code, str(layout.local_dir), str(lock)],
+            [sys.executable, "-S", "-P", "-c", code, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -7,11 +7,13 @@ servers.
 """
 
 import fcntl
+import json
 import os
 import signal
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 from .layout import EmbeddedError, Layout
@@ -25,7 +27,10 @@ RESTARTS_PER_MINUTE = 10
 
 
 def main() -> None:
-    """Detach and keep the servers of ``argv[1]``; ``argv[2]`` is the descriptor of ``keeper.lock``."""
+    """Detach and keep the servers of ``argv[1]``.
+
+    ``argv[2]`` is the descriptor of ``keeper.lock``, ``argv[3]`` PostgreSQL's further settings as JSON.
+    """
     layout, lock = Layout.at(Path(sys.argv[1])), int(sys.argv[2])
     if os.fork():
         os._exit(0)  # the starter reaps this one and never has the keeper as its child
@@ -33,15 +38,15 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    Keeper(layout, lock).run()
+    Keeper(layout, lock, json.loads(sys.argv[3])).run()
 
 
 class Keeper:
-    def __init__(self, layout: Layout, lock: int) -> None:
+    def __init__(self, layout: Layout, lock: int, tuning: Mapping[str, str]) -> None:
         self._layout = layout
         self._lock = lock
         self._socket_dir = layout.socket_dir  # its name cannot be told any more once LOCAL_DIR is removed
-        self._servers: list[Server] = [Postgres(layout), Valkey(layout)]
+        self._servers: list[Server] = [Postgres(layout, tuning), Valkey(layout)]
         self._restarts: deque[float] = deque(maxlen=RESTARTS_PER_MINUTE)
 
     def run(self) -> None:

@@ -4,10 +4,11 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from .layout import POSTGRES_PORT, SUPERUSER, EmbeddedError, postgres_bin
+from .layout import POSTGRES_PORT, SUPERUSER, EmbeddedError, Layout, postgres_bin
 from .processes import is_in_use
 from .server import Server
 
@@ -36,6 +37,10 @@ READY_LINE = 7  # zero-based; src/include/utils/pidfile.h, LOCK_FILE_LINE_PM_STA
 class Postgres(Server):
     program: ClassVar[str] = "postgres"
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # "fast": ends sessions, writes a checkpoint
+
+    def __init__(self, layout: Layout, tuning: Mapping[str, str]) -> None:
+        super().__init__(layout)
+        self._settings = {**SETTINGS, **tuning}
 
     @property
     def folder(self) -> Path:
@@ -77,7 +82,7 @@ class Postgres(Server):
                 path.unlink()
 
     def command(self) -> list[str]:
-        options = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+        options = [f"-c{name}={value}" for name, value in self._settings.items()]
         program = str(postgres_bin() / self.program)
         return [program, "-D", str(self.folder), "-k", str(self.layout.socket_dir), *options]
 

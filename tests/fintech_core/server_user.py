@@ -25,9 +25,9 @@ from pathlib import Path
 sys.path.append(sys.argv[1])
 import embedded
 
-def ensure():
+def ensure(**more):
     started = time.monotonic()
-    servers = embedded.ensure(Path(sys.argv[2]))
+    servers = embedded.ensure(Path(sys.argv[2]), **more)
     seconds = time.monotonic() - started
     return {"seconds": seconds, **{name: str(value) for name, value in dataclasses.asdict(servers).items()}}
 
@@ -35,6 +35,8 @@ for line in sys.stdin:
     match line.strip():
         case "ensure":
             answer = ensure()
+        case "ensure tuned":
+            answer = ensure(tuning={"shared_buffers": "64MB"})
         case "threads":
             threads = [threading.Thread(target=ensure) for _ in range(8)]
             for thread in threads: thread.start()
@@ -101,8 +103,8 @@ class ServerUser:
         self.send(command)
         return self.answer()
 
-    def ensure(self) -> dict[str, Any]:
-        self.servers = self.ask("ensure")
+    def ensure(self, command: str = "ensure") -> dict[str, Any]:
+        self.servers = self.ask(command)
         return self.servers
 
     def leave(self) -> None:

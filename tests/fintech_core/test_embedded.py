@@ -122,6 +122,18 @@ class TestServers:
         assert run("psql", "-X", "-t", "-A", "-c", "SELECT current_user").strip() == "fintech_owner"
 
 
+class TestTuning:
+    def test_who_starts_the_server_decides_and_a_restart_keeps_it(self, local_dir: Path) -> None:
+        starting, joining = ServerUser(local_dir), ServerUser(local_dir)
+        starting.ensure("ensure tuned")
+        kill(starting.pid_of("postgres"))
+        joining.ensure()
+        told = joining.sql("SELECT current_setting('shared_buffers'), current_setting('fsync')")
+        starting.leave()
+        joining.leave()
+        assert told == [("64MB", "on")]
+
+
 class TestLifetime:
     def test_starts_in_time_keeps_data_and_leaves_nothing(self, local_dir: Path) -> None:
         with ServerUser(local_dir) as user:
