@@ -25,8 +25,9 @@ from django.db.transaction import TransactionManagementError
 from psycopg import sql
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import Format
+from psycopg.pq.abc import Buffer, PGconn, PGresult
 
-from fintech_core.libpq import begin, checked
+from fintech_core.libpq import begin, begin_with, checked, is_begin_due
 
 Row = TypeVar("Row", bound=Model)
 Parameters = Mapping[str, object] | Sequence[object]
@@ -60,8 +61,9 @@ class Statement:
 
     It runs on Django's connection, in the transaction that is open there, and raises Django's database errors. It asks
     libpq to run it and wait, which takes a third of the time that a cursor of psycopg takes; the wait lets other
-    threads run. Values are adapted as psycopg's cursors adapt them. ``binary`` lets the server answer in its binary
-    form, which is read faster; Django's converters of JSON and of network addresses expect the other.
+    threads run. As the first of a transaction it takes BEGIN along in one round trip. Values are adapted as psycopg's
+    cursors adapt them. ``binary`` lets the server answer in its binary form, which is read faster; Django's converters
+    of JSON and of network addresses expect the other.
     """
 
     def __init__(self, text: LiteralString | bytes, *, binary: bool = False) -> None:
@@ -101,22 +103,30 @@ class Statement:
         session = _sessions.get(connection)
         if session is None:
             session = _sessions[connection] = _Session(Transformer(connection))
-        server, transformer = connection.pgconn, session.transformer
-        begin(connection)
+        transformer = session.transformer
         given = transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
-        if not settings.PREPARED_STATEMENTS:
-            result = server.exec_params(self._numbered, given, result_format=self._format)
+        if settings.PREPARED_STATEMENTS and self._key in session.known and is_begin_due(connection):
+            result = begin_with(connection, self._key, given, self._format)
         else:
-            if self._key not in session.known:
-                checked(server, server.prepare(self._key, self._numbered))
-                session.known.add(self._key)
-            result = server.exec_prepared(
+            begin(connection)
+            result = self._run(connection.pgconn, session, given)
+        transformer.set_pgresult(result)
+        return transformer.load_rows(0, result.ntuples, tuple)
+
+    def _run(self, server: PGconn, session: _Session, given: "Sequence[Buffer | None]") -> PGresult:
+        if not settings.PREPARED_STATEMENTS:
+            return checked(server, server.exec_params(self._numbered, given, result_format=self._format))
+        if self._key not in session.known:
+            checked(server, server.prepare(self._key, self._numbered))
+            session.known.add(self._key)
+        return checked(
+            server,
+            server.exec_prepared(
                 self._key,
                 given,  # type: ignore[arg-type]  # None is NULL here, too; the stub forgets it
                 result_format=self._format,
-            )
-        transformer.set_pgresult(checked(server, result))
-        return transformer.load_rows(0, result.ntuples, tuple)
+            ),
+        )
 
 
 class PreparedRead(Generic[Row]):
