@@ -39,5 +39,10 @@ def least_uuid7(at: datetime) -> uuid.UUID:
 
 def new_reference(prefix: str) -> str:
     """Make a reference for people and vendors: ``PREFIX-`` and 26 Crockford base-32 characters of a UUIDv7."""
-    value = uuid7().int
+    return reference_of(prefix, uuid7())
+
+
+def reference_of(prefix: str, key: uuid.UUID) -> str:
+    """Write a key as a reference for people: what is found by the one can be found by the other."""
+    value = key.int
     return f"{prefix}-" + "".join([_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)])

@@ -60,9 +60,6 @@ class Spent:
         )
 
 
-NOTHING = Limits(0, "", ZERO, ZERO, ZERO, ZERO)
-
-
 _table = RuleTable(LimitRule, about=lambda rule: (rule.tier, rule.currency))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,6 +26,8 @@ _LOCK: Final = """
     ORDER BY w.id
     FOR NO KEY UPDATE OF w
 """
+# A UUID compares like its number, which is compared several times as fast.
+_AS_NUMBER: Final = attrgetter("int")
 # PostgreSQL takes an array of unknown length for ten, so that a plan for two looks cheaper every time and is made anew
 # for every transfer: half of what the whole lock costs.
 PAIR: Final = 2
@@ -61,7 +64,7 @@ def lock_wallets(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
     ``FOR NO KEY UPDATE`` does not fight with the foreign-key checks of other postings. Raises NotFound when one of
     them does not exist.
     """
-    wanted = sorted(set(wallet_ids))
+    wanted = sorted(set(wallet_ids), key=_AS_NUMBER)
     if not wanted:
         return {}
     if len(wanted) <= PAIR:

@@ -6,12 +6,12 @@ one statement (``writing``).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from fintech_core import clock
-from fintech_core.ids import new_reference
+from fintech_core.ids import reference_of
 from fintech_core.money import format_amount
 from transactions import chart, limits
 from transactions.accounts import account_id
@@ -34,7 +34,9 @@ from transactions.errors import (
     TransactionNotPending,
     WalletFrozen,
 )
+from transactions.limits import Limits
 from transactions.models import Transaction
+from transactions.services.legs import check_legs, debited
 from transactions.services.locking import LockedWallet
 from transactions.services.reshaping import with_fee, with_shortfall
 from transactions.services.writing import Batch, EntryRow, Resolution
@@ -63,6 +65,11 @@ class Step:
     now: datetime
     batch: Batch = field(default_factory=Batch)
     parked: list[Parked] = field(default_factory=list)
+    today: date = field(init=False)
+    _allowed: dict[tuple[int, str], Limits] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.today = clock.business_day(self.now)
 
     def carry_out(self, operation: Operation) -> UUID | None:
         """Decide one operation; return its transaction's id, or None where a guard dropped it."""
@@ -88,8 +95,6 @@ class Step:
         if final.counts and final.from_wallet_id is not None:
             self._count(self.wallets[final.from_wallet_id], final.amount)
         self._enter(final.id, final.type, final.legs, final)
-        if any(self.wallets[leg.wallet_id].available < ZERO for leg in final.legs if leg.wallet_id):
-            raise InsufficientFunds("Together the movements are more than what is available.")
         self._add_transaction(final, TransactionStatus.COMPLETED, hold_amount=None)
         return final.id
 
@@ -116,7 +121,7 @@ class Step:
         if total > hold_amount or operation.amount > held.amount:
             raise CaptureExceedsHold(f"{total} is more than the {hold_amount} that were held.")
         wallet = self._release(held, given_back=held.amount - operation.amount)
-        if _debited(operation.legs, wallet.id) != total:
+        if debited(operation.legs, wallet.id) != total:
             raise ChartViolation("a capture takes its amount and fee from the wallet that held them")
         self._enter(held.pk, held.type, operation.legs, None)
         self.batch.resolutions.append(
@@ -147,7 +152,7 @@ class Step:
         wallet = self.wallets[held.from_wallet_id]
         wallet.held -= held.hold_amount
         if given_back > ZERO:
-            spent = wallet.spent.as_of(clock.business_day(self.now))
+            spent = wallet.spent.as_of(self.today)
             wallet.spent = spent.minus(given_back, spent_on=clock.business_day(held.created_at))
         return wallet
 
@@ -205,24 +210,29 @@ class Step:
             return f"wallet_{wallet.status}"
         if wallet.balance + amount >= MAX_BALANCE:
             return "balance_cap"
-        if draft.caps and wallet.kind == WalletKind.MAIN:
-            allowed = limits.limits_for(tier=wallet.tier, currency=wallet.currency, at=self.now)
-            if limits.over_cap(allowed, wallet.balance + amount):
-                return "balance_cap"
+        capped = draft.caps and wallet.kind == WalletKind.MAIN
+        if capped and limits.over_cap(self._limits_of(wallet), wallet.balance + amount):
+            return "balance_cap"
         return None
 
     def _count(self, wallet: LockedWallet, amount: Decimal) -> None:
         """Check and count an outgoing amount on the locked row."""
-        spent = wallet.spent.as_of(clock.business_day(self.now))
-        allowed = limits.limits_for(tier=wallet.tier, currency=wallet.currency, at=self.now)
-        limits.check_spend(allowed, spent, amount, self.now)
+        spent = wallet.spent.as_of(self.today)
+        limits.check_spend(self._limits_of(wallet), spent, amount, self.now)
         wallet.spent = spent.plus(amount)
+
+    def _limits_of(self, wallet: LockedWallet) -> Limits:
+        """Return what the owner's tier allows, asked once in a step."""
+        about = wallet.tier, wallet.currency
+        if about not in self._allowed:
+            self._allowed[about] = limits.limits_for(tier=wallet.tier, currency=wallet.currency, at=self.now)
+        return self._allowed[about]
 
     def _enter(
         self, transaction_id: UUID, kind: str, legs: tuple[Leg, ...], draft: TransactionDraft | None
     ) -> None:
         """Turn legs into entries, moving the working copies of the wallets along."""
-        _check_legs(kind, legs)
+        check_legs(kind, legs)
         effective_at = draft.effective_at if draft is not None else None
         for leg in legs:
             balance: Decimal | None = None
@@ -230,8 +240,8 @@ class Step:
             if leg.wallet_id is not None:
                 wallet = self.wallets[leg.wallet_id]
                 wallet.balance += leg.amount if leg.direction == Direction.CREDIT else -leg.amount
-                if wallet.balance < ZERO:
-                    raise InsufficientFunds
+                if wallet.available < ZERO:
+                    raise InsufficientFunds("Together the movements are more than what is available.")
                 wallet.version += 1
                 wallet.entries += 1
                 balance, version = wallet.balance, wallet.version
@@ -253,7 +263,7 @@ class Step:
         self.batch.transactions.append(
             {
                 "id": draft.id,
-                "reference": draft.reference or new_reference("TRX"),
+                "reference": draft.reference or reference_of("TRX", draft.id),
                 "type": str(draft.type),
                 "status": str(status),
                 "currency": draft.currency,
@@ -277,24 +287,3 @@ class Step:
         )
         if draft.conversion is not None:
             self.batch.conversions[draft.id] = draft.conversion
-
-
-def _debited(legs: tuple[Leg, ...], wallet_id: UUID) -> Decimal:
-    """Return what leaves a wallet by these legs."""
-    return sum(
-        (leg.amount for leg in legs if leg.wallet_id == wallet_id and leg.direction == Direction.DEBIT), ZERO
-    )
-
-
-def _check_legs(kind: str, legs: tuple[Leg, ...]) -> None:
-    """Hold a posting to the chart before the database does: two sides or more, allowed accounts, sums of zero."""
-    sums: dict[str, Decimal] = {}
-    for leg in legs:
-        if leg.amount <= ZERO:
-            raise ChartViolation(f"{kind}: a leg of {leg.amount} on {leg.account}")
-        if not chart.allows(kind, leg.account, leg.direction):
-            raise ChartViolation(f"{kind} may not {leg.direction} {leg.account}")
-        signed = leg.amount if leg.direction == Direction.DEBIT else -leg.amount
-        sums[leg.currency] = sums.get(leg.currency, ZERO) + signed
-    if len(legs) < 2 or any(sums.values()):
-        raise ChartViolation(f"{kind}: the legs do not balance: {sums}")
