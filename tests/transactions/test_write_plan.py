@@ -1,0 +1,59 @@
+"""A business step looks rows up by their keys, however few there are: a young ledger is no slower than an old one."""
+
+import pytest
+from django.db import connection, transaction
+
+from fintech_core import clock
+from fintech_core.ids import uuid7
+from tests.factories import UserFactory
+from tests.transactions.money import fund, main_wallet
+from tests.transactions.story import bill_draft, transfer_draft
+from transactions.services import TransactionService
+from users.models import User
+from wallet.models import Wallet
+
+PEOPLE = 4_000
+OFTEN = 8  # PostgreSQL keeps a plan from the sixth time on
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def pair() -> tuple[Wallet, Wallet]:
+    """Two wallets with money among some thousand: so few that to read them all looks cheap."""
+    people = [User(email=f"p{number}@small.example", referral_code=f"S{number}") for number in range(PEOPLE)]
+    User.objects.bulk_create(people)
+    Wallet.objects.bulk_create(Wallet(id=uuid7(), owner=user, currency="NGN") for user in people)
+    ada, bola = UserFactory(), UserFactory()
+    fund(ada, "100.00")
+    fund(bola, "100.00")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return main_wallet(ada), main_wallet(bola)
+
+
+def tables_read_whole() -> int:
+    """Count how often this transaction has read one of the ledger's tables from one end to the other."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(seq_scan) FROM pg_stat_xact_user_tables WHERE relname IN ('wallet_wallet', 'users_user')"
+        )
+        (count,) = cursor.fetchone()
+    return int(count)
+
+
+class TestASmallLedger:
+    def test_a_transfer_reads_no_table_as_a_whole(self, pair: tuple[Wallet, Wallet]) -> None:
+        before = tables_read_whole()
+        for _ in range(OFTEN):
+            with transaction.atomic():
+                TransactionService.post(transfer_draft(*pair, "1.00"), now=clock.now())
+        assert tables_read_whole() == before
+
+    def test_neither_do_a_hold_and_its_end(self, pair: tuple[Wallet, Wallet]) -> None:
+        before = tables_read_whole()
+        for _ in range(OFTEN):
+            with transaction.atomic():
+                held = TransactionService.authorize(bill_draft(pair[0], "1.00"), now=clock.now())
+                TransactionService.void(held, failure_code="declined", now=clock.now())
+        assert tables_read_whole() == before
