@@ -6,6 +6,7 @@ import time
 
 from bench import ground, growth, plan, proof, report
 from bench.ground import HORDAK_SETTINGS, Ground
+from bench.growth import Ledgers
 from bench.pools import Contender, Pool
 from bench.report import Outcome
 from bench.rounds import medians, race
@@ -20,15 +21,15 @@ def main() -> None:
     outcome = Outcome(asked.rounds, asked.seconds)
     began = time.monotonic()
     print("making people …", flush=True)
-    sizes = growth.prepare(asked.growth) if asked.growth else None
+    ledgers = growth.prepare(asked.growth) if asked.growth else None
     made_at = time.monotonic()
     main_ground = _main_ground()
     _ledger(outcome, main_ground)
     _web(outcome, main_ground)
     _counted(outcome, main_ground)
-    if sizes is not None:
+    if ledgers is not None:
         time.sleep(max(0.0, made_at + growth.SETTLED_AFTER_S - time.monotonic()))
-        _growth(outcome, *sizes, asked.growth)
+        _growth(outcome, ledgers, asked.growth)
     print(report.write(outcome))
     print(
         f"took {time.monotonic() - began:,.0f} s; written: "
@@ -98,9 +99,11 @@ def _counted(outcome: Outcome, main_ground: Ground) -> None:
     }
 
 
-def _growth(outcome: Outcome, small: Ground, large: Ground, entries: int) -> None:
+def _growth(outcome: Outcome, ledgers: Ledgers, entries: int) -> None:
+    print(f"reading {entries:,} entries …", flush=True)
+    growth.warm(ledgers.large)
     print(f"racing on 10,000 and on {entries:,} entries …", flush=True)
-    _race(outcome, plan.growth_contenders(small, large))
+    _race(outcome, plan.growth_contenders(ledgers))
     outcome.figures |= plan.figures_of_growth(outcome.medians, entries)
 
 

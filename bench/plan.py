@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.ground import HORDAK_SETTINGS, Ground
+from bench.growth import Ledgers
 from bench.pools import Contender, PgBench, Pool
 
 CLIENTS = 4
 OTHER_CLIENT_COUNTS = (1, 2, 8, 16)
 Medians = Mapping[str, float]
 TEN_MILLION = 10_000_000
-# What is done on a small and on a large ledger: name, contender, processes.
+# What is done on a small and on a large ledger: name, contender, processes, which small ledger. A page is compared with
+# one of as many lines.
 GROWING = (
-    ("transfers", "transfers:spread", CLIENTS),
-    ("balance at", "reading:balances_at", 1),
-    ("first page", "reading:first_pages", 1),
+    ("transfers", "transfers:spread", CLIENTS, "small"),
+    ("balance at", "reading:balances_at", 1, "small"),
+    ("first page", "reading:first_pages", 1, "pages"),
 )
 
 
@@ -80,12 +82,12 @@ def web_contenders(main: Ground, program: str) -> list[Contender]:
     ]
 
 
-def growth_contenders(small: Ground, large: Ground) -> list[Contender]:
+def growth_contenders(ledgers: Ledgers) -> list[Contender]:
     """Return what races on a small ledger and on a large one."""
     return [
         Pool(f"{name}, {size}", where, contender, processes)
-        for name, contender, processes in GROWING
-        for size, where in (("small", small), ("large", large))
+        for name, contender, processes, smaller in GROWING
+        for size, where in (("small", getattr(ledgers, smaller)), ("large", ledgers.large))
     ]
 
 
@@ -125,6 +127,6 @@ def figures_of_growth(medians: Medians, entries: int) -> dict[str, float]:
     key = "growth_10m" if entries == TEN_MILLION else f"growth_{entries}"
     parts = {
         f"{key}_{name.replace(' ', '_')}": medians[f"{name}, large"] / medians[f"{name}, small"]
-        for name, _, _ in GROWING
+        for name, *_ in GROWING
     }
     return {key: min(parts.values()), **parts}
