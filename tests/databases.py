@@ -151,12 +151,17 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:12]
 
 
+def owner_session() -> "psycopg.Connection[tuple[Any, ...]]":
+    """Open a session of the owner's in the database that is in use, beside those of Django."""
+    owner = settings.DATABASES["owner"]
+    return psycopg.connect(
+        dbname=owner["NAME"], user=owner["USER"], host=owner["HOST"], port=owner["PORT"], autocommit=True
+    )
+
+
 def end_session(backend: int) -> None:
     """Let the server end a session, as a restart would."""
-    owner = settings.DATABASES["owner"]
-    with psycopg.connect(
-        dbname=owner["NAME"], user=owner["USER"], host=owner["HOST"], port=owner["PORT"], autocommit=True
-    ) as other:
+    with owner_session() as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
 
 
