@@ -1,8 +1,8 @@
 """A hook on the way to the database: it is called before each statement and before each COMMIT of its own thread.
 
-It stands in the driver and before the prepared statements, which go past the driver's cursors, so nothing that reaches
-PostgreSQL passes it by. What a thread does with its stops (die there, wait there) is the hook's affair. SAVEPOINTs are
-no stops: nobody else can tell whether they were reached.
+It stands in the driver, and before the prepared statements and the COMMITs of the project's own engine, which go past
+the driver's cursors, so nothing that reaches PostgreSQL passes it by. What a thread does with its stops (die there,
+wait there) is the hook's affair. SAVEPOINTs are no stops: nobody else can tell whether they were reached.
 """
 
 import threading
@@ -13,7 +13,9 @@ from typing import Any, Protocol
 import psycopg
 import pytest
 from django.db import connection
+from psycopg.pq import TransactionStatus
 
+from fintech_core.database.base import DatabaseWrapper
 from fintech_core.prepared import Statement
 
 COMMIT = "COMMIT"
@@ -44,8 +46,8 @@ def hooked(hook: Hook) -> Iterator[None]:
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """Stand in the driver for a while."""
-    execute, commit, rows = psycopg.Cursor.execute, psycopg.Connection.commit, Statement.rows
+    """Stand in the way for a while."""
+    execute, commit, rows = psycopg.Cursor.execute, DatabaseWrapper._commit, Statement.rows
 
     def execute_with_stop(self: Any, query: Any, *given: Any, **options: Any) -> Any:
         hook: Hook | None = getattr(_hooks, "now", None)
@@ -60,16 +62,18 @@ def installed() -> Iterator[None]:
             hook.before(self.text.decode(), connection.connection)
         return rows(self, values)
 
-    def commit_with_stop(self: Any) -> None:
+    def commit_with_stop(self: DatabaseWrapper) -> None:
         hook: Hook | None = getattr(_hooks, "now", None)
-        if hook is None:
+        session = self.connection
+        if hook is None or session is None or session.pgconn.transaction_status == TransactionStatus.IDLE:
             return commit(self)
-        hook.before(COMMIT, self)
-        commit(self)
-        return hook.committed(self)
+        with self.wrap_database_errors:
+            hook.before(COMMIT, session)
+            commit(self)
+            return hook.committed(session)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psycopg.Cursor, "execute", execute_with_stop)
-        patch.setattr(psycopg.Connection, "commit", commit_with_stop)
+        patch.setattr(DatabaseWrapper, "_commit", commit_with_stop)
         patch.setattr(Statement, "rows", rows_with_stop)
         yield
