@@ -85,7 +85,8 @@ class Bank:
             )
             for rule in rules
         }
-        offers = [Offer(one.points, one.cap, one.left) for one in (OWN_OFFER, SAMPLE_OFFER)]
+        # The older one first: of two that give the same, it is the one that gives.
+        offers = [Offer(one.points, one.cap, one.left) for one in (SAMPLE_OFFER, OWN_OFFER)]
         book = Book(list(TIERS), known, PRICES, offers, RATES, clock.business_day(clock.now()))
         book.purses = {(who, MAIN, "NGN"): Purse() for who in range(len(TIERS))}
         return book
