@@ -76,7 +76,7 @@ class TestFigures:
         assert (found["bulk_vs_single"], found["hot_vs_uniform"]) == (10.0, 0.9)
 
     def test_only_ten_million_entries_are_called_so(self) -> None:
-        medians = {f"{name}, {size}": 90.0 for name, _, _ in plan.GROWING for size in ("small", "large")}
+        medians = {f"{name}, {size}": 90.0 for name, *_ in plan.GROWING for size in ("small", "large")}
         medians["first page, large"] = 45.0
         assert plan.figures_of_growth(medians, 10_000_000)["growth_10m"] == 0.5
         assert "growth_10m" not in plan.figures_of_growth(medians, 100_000)
