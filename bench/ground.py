@@ -81,10 +81,9 @@ class Ground:
         with psycopg.connect(self.owner_url, autocommit=True) as connection:
             connection.execute(text.encode(), parameters)
 
-    def ask(self, query: str, settings: str = "") -> int:
-        """Return the one number that a query of ours answers, as the owner, in a session with these settings."""
+    def ask(self, query: str) -> int:
+        """Return the one number that a query of ours answers, as the owner."""
         with psycopg.connect(self.owner_url, autocommit=True) as connection:
-            connection.execute(settings.encode())
             row = connection.execute(query.encode()).fetchone()
         return int(row[0]) if row and row[0] is not None else 0
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import psycopg
+
 from bench import ground
 from bench.ground import Ground
 
@@ -24,6 +26,8 @@ class Ledgers:
 # A ledger that has been at work has what it works with in memory. Only a walk along an index fills PostgreSQL's own
 # cache; what reads a large table from end to end goes past it.
 _WALKS = (
+    "SET enable_seqscan = off",
+    "SET enable_bitmapscan = off",
     "SELECT count(amount) FROM transactions_ledgerentry WHERE wallet_id IS NOT NULL",
     "SELECT count(description) FROM transactions_transaction WHERE id IS NOT NULL",
 )
@@ -66,5 +70,6 @@ def _add_history(ledger: Ground, entries: int) -> None:
 
 def warm(large: Ground) -> None:
     """Read the large ledger once, as long work would have."""
-    for walk in _WALKS:
-        large.ask(walk, "SET enable_seqscan = off; SET enable_bitmapscan = off")
+    with psycopg.connect(large.owner_url, autocommit=True) as connection:
+        for statement in _WALKS:
+            connection.execute(statement)

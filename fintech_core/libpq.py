@@ -64,8 +64,7 @@ def _heard(server: PGconn) -> Iterator[PGresult]:
             server.consume_input()
         result = server.get_result()
         if result is None:
-            if server.status == ConnStatus.BAD:
-                raise psycopg.OperationalError(f"the connection is lost: {server.get_error_message()}")
+            _require_connection(server)
             continue
         if result.status == ExecStatus.PIPELINE_SYNC:
             return
@@ -76,6 +75,10 @@ def checked(server: PGconn, result: PGresult) -> PGresult:
     """Return a result that is no error; raise psycopg's error otherwise."""
     if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
         return result
+    _require_connection(server)
+    raise psycopg.errors.error_from_result(result)
+
+
+def _require_connection(server: PGconn) -> None:
     if server.status == ConnStatus.BAD:
         raise psycopg.OperationalError(f"the connection is lost: {server.get_error_message()}")
-    raise psycopg.errors.error_from_result(result)

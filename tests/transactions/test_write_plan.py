@@ -33,7 +33,7 @@ def pair() -> tuple[Wallet, Wallet]:
 
 
 def tables_read_whole() -> int:
-    """Count how often this transaction has read one of the ledger's tables from one end to the other."""
+    """Count how often this transaction has read the table of wallets or of people from one end to the other."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT sum(seq_scan) FROM pg_stat_xact_user_tables WHERE relname IN ('wallet_wallet', 'users_user')"

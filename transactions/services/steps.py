@@ -66,7 +66,7 @@ class Step:
     batch: Batch = field(default_factory=Batch)
     parked: list[Parked] = field(default_factory=list)
     today: date = field(init=False)
-    _allowed: dict[tuple[int, str], Limits] = field(default_factory=dict)
+    _allowed: dict[tuple[int, str], Limits] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.today = clock.business_day(self.now)

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import psycopg
 import pytest
 from django.db import connection
-from psycopg.pq import TransactionStatus
 
 from fintech_core.database.base import DatabaseWrapper
 from fintech_core.prepared import Statement
@@ -47,7 +46,7 @@ def hooked(hook: Hook) -> Iterator[None]:
 @contextmanager
 def installed() -> Iterator[None]:
     """Stand in the way for a while."""
-    execute, commit, rows = psycopg.Cursor.execute, DatabaseWrapper._commit, Statement.rows
+    execute, run, rows = psycopg.Cursor.execute, DatabaseWrapper._run, Statement.rows
 
     def execute_with_stop(self: Any, query: Any, *given: Any, **options: Any) -> Any:
         hook: Hook | None = getattr(_hooks, "now", None)
@@ -62,18 +61,16 @@ def installed() -> Iterator[None]:
             hook.before(self.text.decode(), connection.connection)
         return rows(self, values)
 
-    def commit_with_stop(self: DatabaseWrapper) -> None:
+    def run_with_stop(self: DatabaseWrapper, command: str) -> None:
         hook: Hook | None = getattr(_hooks, "now", None)
-        session = self.connection
-        if hook is None or session is None or session.pgconn.transaction_status == TransactionStatus.IDLE:
-            return commit(self)
-        with self.wrap_database_errors:
-            hook.before(COMMIT, session)
-            commit(self)
-            return hook.committed(session)
+        if hook is None or command != COMMIT:
+            return run(self, command)
+        hook.before(COMMIT, self.connection)
+        run(self, command)
+        return hook.committed(self.connection)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psycopg.Cursor, "execute", execute_with_stop)
-        patch.setattr(DatabaseWrapper, "_commit", commit_with_stop)
+        patch.setattr(DatabaseWrapper, "_run", run_with_stop)
         patch.setattr(Statement, "rows", rows_with_stop)
         yield
