@@ -28,7 +28,8 @@ new_transactions AS (
 )"""
 
 # PostgreSQL takes a JSON document for a hundred rows, and would rather read a small table as a whole than look so many
-# up in it. A LIMIT whose value its plan does not know makes it expect ten.
+# up in it. A LIMIT whose value its plan does not know makes it expect ten. The value comes from a sub-select, which no
+# plan looks into: a plan that was made for two would look cheaper each time and be made anew for every movement.
 _RESOLVED = """
 resolved AS (
     UPDATE transactions_transaction t
@@ -36,7 +37,7 @@ resolved AS (
     FROM moment, (
         SELECT * FROM json_to_recordset(%(resolutions)s::json) AS r(
             id uuid, status text, amount numeric, fee numeric, failure_code text)
-        LIMIT %(resolved)s) AS r
+        LIMIT (SELECT %(resolved)s::bigint)) AS r
     WHERE t.id = r.id AND t.status = 'pending'
     RETURNING t.id
 )"""
@@ -51,7 +52,7 @@ wallets AS (
         SELECT * FROM json_to_recordset(%(wallets)s::json) AS d(
             id uuid, balance numeric, held numeric, version bigint, entries int, spent_today numeric,
             spent_this_month numeric, spent_on date)
-        LIMIT %(locked)s) AS d
+        LIMIT (SELECT %(locked)s::bigint)) AS d
     WHERE w.id = d.id
 )"""
 
