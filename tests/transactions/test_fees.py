@@ -61,7 +61,10 @@ def charge_transfers(**changes: Any) -> FeeRule:
 def send(sender: User, recipient: User, amount: str) -> Transaction:
     with transaction.atomic():
         return TransactionService.transfer_money(
-            sender=main_wallet(sender), recipient=main_wallet(recipient), amount=Decimal(amount), now=NOW
+            sender=main_wallet(sender),
+            recipient=main_wallet(recipient),
+            amount=Decimal(amount),
+            now=clock.now(),
         )
 
 
@@ -206,7 +209,7 @@ class TestTransfer:
         User.objects.filter(pk=ada.pk).update(kyc_tier=2)
         with transaction.atomic():
             sent = TransactionService.transfer_money(
-                sender=wallet, recipient=main_wallet(chidi), amount=Decimal(5_000), now=NOW
+                sender=wallet, recipient=main_wallet(chidi), amount=Decimal(5_000), now=clock.now()
             )
         assert (wallet.owner.kyc_tier, sent.fee) == (1, 0)
 
@@ -216,7 +219,7 @@ class TestTransfer:
         charge_transfers()
         sent = send(ada, chidi, "5000.00")
         with transaction.atomic():
-            TransactionService.reverse(sent, actor=staff, reason="sent in error", now=NOW)
+            TransactionService.reverse(sent, actor=staff, reason="sent in error", now=clock.now())
         assert (main_wallet(ada).balance, main_wallet(chidi).balance) == (10_000, 0)
         assert verify().findings == ()
 
