@@ -11,7 +11,11 @@ from transactions.drafts import Source
 from transactions.models import Transaction
 from transactions.services import TransactionService
 from users.models import User
+from users.services import pins
 from wallet.models import Wallet
+
+PIN = "5083"
+PASSWORD = "demo-Password-1"
 
 
 def main_wallet(user: User, currency: str = "NGN") -> Wallet:
@@ -29,3 +33,11 @@ def fund(user: User, amount: str, currency: str = "NGN") -> Transaction:
             source=Source("payment", uuid4()),
             now=clock.now(),
         )
+
+
+def with_pin(user: User) -> User:
+    """Give somebody a password and the PIN above, and return them."""
+    user.set_password(PASSWORD)
+    user.save()
+    pins.set_pin(user=user, pin=PIN, password=PASSWORD, current_pin=None, now=clock.now())
+    return user

@@ -12,23 +12,18 @@ from rest_framework.test import APIClient
 
 from fintech_core import clock
 from tests.factories import UserFactory
-from tests.transactions.money import fund, main_wallet
+from tests.transactions.money import PIN, fund, main_wallet, with_pin
 from transactions.services import TransactionService
 from users.models import User
-from users.services import pins
 
 pytestmark = pytest.mark.django_db
-PIN = "5083"
 Api = Callable[..., APIClient]
 
 
 @pytest.fixture
 def ada() -> User:
     """A sender with 100.00 and a PIN."""
-    user: User = UserFactory(password="x")
-    user.set_password("demo-Password-1")
-    user.save()
-    pins.set_pin(user=user, pin=PIN, password="demo-Password-1", current_pin=None, now=clock.now())
+    user = with_pin(UserFactory())
     fund(user, "100.00")
     return user
 

@@ -13,17 +13,15 @@ from fintech_core import clock
 from fintech_core.models import IdempotencyRecord
 from notifications.models import Event
 from tests.factories import StaffFactory, UnverifiedUserFactory, UserFactory
-from tests.transactions.money import fund, main_wallet
+from tests.transactions.money import PIN, fund, main_wallet, with_pin
 from transactions import limits, switches
 from transactions.models import BulkTransfer, BulkTransferItem, Transaction
 from transactions.services.bulk_items import MAX_UNKNOWN
 from transactions.verification import verify
 from users.models import User
-from users.services import pins
 from wallet.services import freeze_wallet, open_wallet
 
 pytestmark = pytest.mark.django_db
-PIN = "5083"
 ROUTE = "/api/v1/transactions/transfer/bulk"
 Api = Callable[..., APIClient]
 
@@ -38,13 +36,6 @@ def sound_ledger() -> Iterator[None]:
         # A thousand new items, planned by what was last known of tables that were empty, take seconds to prove.
         cursor.execute("SET LOCAL statement_timeout = 0")
     assert verify().findings == ()
-
-
-def with_pin(user: User) -> User:
-    user.set_password("demo-Password-1")
-    user.save()
-    pins.set_pin(user=user, pin=PIN, password="demo-Password-1", current_pin=None, now=clock.now())
-    return user
 
 
 @pytest.fixture

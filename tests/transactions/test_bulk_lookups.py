@@ -9,18 +9,15 @@ import pytest
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from fintech_core import clock
 from fintech_core.api import LOOKUPS
 from fintech_core.models import IdempotencyRecord
 from tests.factories import UserFactory
-from tests.transactions.money import fund, main_wallet
+from tests.transactions.money import PIN, fund, main_wallet, with_pin
 from transactions.models import BulkTransfer
 from transactions.services.bulk_items import MAX_UNKNOWN
 from users.models import User
-from users.services import pins
 
 pytestmark = pytest.mark.django_db
-PIN = "5083"
 ROUTE = "/api/v1/transactions/transfer/bulk"
 LOOKUP = "/api/v1/transactions/transfer/lookup"
 Api = Callable[..., APIClient]
@@ -30,10 +27,7 @@ Api = Callable[..., APIClient]
 def ada(settings: Settings) -> User:
     """A sender with 1,000.00 and a PIN; rate limits are on."""
     settings.RATE_LIMITS = True
-    user: User = UserFactory()
-    user.set_password("demo-Password-1")
-    user.save()
-    pins.set_pin(user=user, pin=PIN, password="demo-Password-1", current_pin=None, now=clock.now())
+    user = with_pin(UserFactory())
     fund(user, "1000.00")
     return user
 

@@ -19,7 +19,7 @@ from fintech_core import clock
 from fintech_core.exceptions import DomainError
 from notifications.models import Event
 from tests.factories import StaffFactory, UnverifiedUserFactory, UserFactory
-from tests.transactions.money import fund, main_wallet
+from tests.transactions.money import PIN, fund, main_wallet, with_pin
 from tests.transactions.story import happened, transfer_draft
 from transactions import fees
 from transactions.drafts import Post
@@ -30,12 +30,10 @@ from transactions.services import TransactionService, conversions
 from transactions.tasks import forget_quotes
 from transactions.verification import verify
 from users.models import User
-from users.services import pins
 from wallet.models import Wallet
 from wallet.services import freeze_wallet, open_wallet
 
 pytestmark = pytest.mark.django_db
-PIN = "5083"
 QUOTE, CONVERT = "/api/v1/wallet/convert/quote", "/api/v1/wallet/convert"
 Api = Callable[..., APIClient]
 
@@ -43,10 +41,7 @@ Api = Callable[..., APIClient]
 @pytest.fixture
 def ada() -> User:
     """Somebody of tier 3 with a PIN, NGN 200,000.00 and empty wallets in USD, JPY and KWD."""
-    owner: User = UserFactory(password="x", kyc_tier=3)
-    owner.set_password("demo-Password-1")
-    owner.save()
-    pins.set_pin(user=owner, pin=PIN, password="demo-Password-1", current_pin=None, now=clock.now())
+    owner = with_pin(UserFactory(kyc_tier=3))
     for currency in ("USD", "JPY", "KWD"):
         open_wallet(user=owner, currency=currency)
     fund(owner, "200000.00")
@@ -250,10 +245,7 @@ class TestRoutes:
 
     def test_1_01_another_persons_quote_is_not_found(self, api: Api, ada: User) -> None:
         quote_id = self.quote(api(ada)).json()["quote_id"]
-        thief: User = UserFactory(password="x")
-        thief.set_password("demo-Password-1")
-        thief.save()
-        pins.set_pin(user=thief, pin=PIN, password="demo-Password-1", current_pin=None, now=clock.now())
+        thief = with_pin(UserFactory())
         before = books()
         for wanted in (quote_id, str(uuid4())):
             answer = self.convert(api(thief), wanted)

@@ -11,22 +11,20 @@ from pytest_django import Settings
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
-from fintech_core import circuit, clock, lua, rehearsal
+from fintech_core import circuit, lua, rehearsal
 from fintech_core.api import LOOKUPS, ApiViewSet
 from fintech_core.idempotency import Answer
 from tests.factories import StaffFactory, UserFactory
 from tests.flows.abuse.routes import routes
-from tests.transactions.money import fund, main_wallet
+from tests.transactions.money import PIN, fund, main_wallet, with_pin
 from tests.transactions.story import happened, transfer_draft
 from transactions import chart
 from transactions.drafts import Post, Source, TransactionDraft, credit_wallet, debit_account
 from transactions.models import Transaction
 from users.models import User
-from users.services import pins
 from wallet.services import ensure_cashback_wallet, freeze_wallet
 
 pytestmark = pytest.mark.usefixtures("committed_db")
-PIN = "5083"
 Api = Callable[..., APIClient]
 
 
@@ -34,10 +32,7 @@ Api = Callable[..., APIClient]
 def ada(settings: Settings) -> User:
     """A sender with 20,000.00, cashback of 50.00 and a PIN."""
     settings.RATE_LIMITS = False
-    user: User = UserFactory(password="x")
-    user.set_password("demo-Password-1")
-    user.save()
-    pins.set_pin(user=user, pin=PIN, password="demo-Password-1", current_pin=None, now=clock.now())
+    user = with_pin(UserFactory())
     fund(user, "20000.00")
     happened(Post(cashback_of(user, Decimal("50.00"))))
     return user

@@ -10,19 +10,16 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from fintech_core import clock
 from tests.factories import StaffFactory, UserFactory
-from tests.transactions.money import fund, main_wallet
+from tests.transactions.money import PIN, fund, main_wallet, with_pin
 from tests.transactions.story import bill_draft, happened, transfer_draft
 from transactions.drafts import Authorize, Post, Void
 from transactions.models import Transaction
 from users.models import User
-from users.services import pins
 from wallet.services import freeze_wallet, unfreeze_wallet
 from wallet.tags import entity_tag, is_named
 
 pytestmark = pytest.mark.django_db
-PIN = "5083"
 Api = Callable[..., APIClient]
 
 
@@ -30,10 +27,7 @@ Api = Callable[..., APIClient]
 def ada(settings: Settings) -> User:
     """A sender with 100.00 and a PIN."""
     settings.RATE_LIMITS = False
-    user: User = UserFactory(password="x")
-    user.set_password("demo-Password-1")
-    user.save()
-    pins.set_pin(user=user, pin=PIN, password="demo-Password-1", current_pin=None, now=clock.now())
+    user = with_pin(UserFactory())
     fund(user, "100.00")
     return user
 

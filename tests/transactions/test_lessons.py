@@ -29,7 +29,7 @@ from rest_framework.test import APIClient
 
 from fintech_core import clock
 from tests.factories import StaffFactory, UserFactory
-from tests.transactions.money import fund, main_wallet
+from tests.transactions.money import PIN, fund, main_wallet, with_pin
 from tests.transactions.story import bill_draft, happened, settlement, transfer_draft
 from transactions.drafts import (
     Authorize,
@@ -45,12 +45,10 @@ from transactions.models import LedgerEntry, Transaction
 from transactions.services import TransactionService, expiry, transfers
 from transactions.verification import verify
 from users.models import User
-from users.services import pins
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).parents[2]
 MONEY_APPS = ("transactions", "wallet", "payments", "billers", "cashback")
-PIN = "5083"
 Api = Callable[..., APIClient]
 HERE = "tests/transactions/test_lessons.py"
 UNDOING, EXPIRY = "tests/transactions/test_undoing.py", "tests/transactions/test_expiry.py"
@@ -108,10 +106,7 @@ def names_in(path: str) -> set[str]:
 def ada(settings: Settings) -> User:
     """A sender with 100.00 and a PIN."""
     settings.RATE_LIMITS = False
-    user: User = UserFactory(password="x")
-    user.set_password("demo-Password-1")
-    user.save()
-    pins.set_pin(user=user, pin=PIN, password="demo-Password-1", current_pin=None, now=clock.now())
+    user = with_pin(UserFactory())
     fund(user, "100.00")
     return user
 

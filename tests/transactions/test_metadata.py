@@ -9,29 +9,23 @@ import pytest
 from django.db import connection
 from rest_framework.test import APIClient
 
-from fintech_core import clock
 from fintech_core.ids import uuid7
 from tests.backoffice.desks import address, clerk
 from tests.factories import UserFactory
-from tests.transactions.money import fund, main_wallet
+from tests.transactions.money import PIN, fund, main_wallet, with_pin
 from tests.transactions.story import happened, transfer_draft
 from transactions import selectors
 from transactions.drafts import Post
 from transactions.models import Transaction
 from users.models import User
-from users.services import pins
 
 pytestmark = pytest.mark.django_db
-PIN = "5083"
 INDEX = "transaction_by_metadata"
 
 
 @pytest.fixture
 def ada() -> User:
-    owner: User = UserFactory(password="x")
-    owner.set_password("demo-Password-1")
-    owner.save()
-    pins.set_pin(user=owner, pin=PIN, password="demo-Password-1", current_pin=None, now=clock.now())
+    owner = with_pin(UserFactory())
     fund(owner, "100.00")
     return owner
 
