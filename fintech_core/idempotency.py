@@ -113,8 +113,12 @@ def find(scope: Scope) -> Answer | None:
     Raises KeyReused when the key was used with another body. A document that has become final is stored as the
     answer for good.
     """
-    record = _RECORD.first(user_id=scope.user_id, operation=scope.operation, key=scope.key)
+    record = _record(scope)
     return None if record is None else _replay(record, scope)
+
+
+def _record(scope: Scope) -> IdempotencyRecord | None:
+    return _RECORD.first(user_id=scope.user_id, operation=scope.operation, key=scope.key)
 
 
 def forget_expired(*, now: datetime) -> int:
@@ -187,19 +191,24 @@ def _run_once(scope: Scope, work: Callable[[], Answer], request_id: str | None) 
 
 
 def _claim(scope: Scope) -> Answer | None:
-    """Take the key's lock, outside any savepoint, then look again under it."""
+    """Take the key's lock, outside any savepoint, then look again under it: two statements, said together.
+
+    What is seen without the lock is not looked at.
+    """
     lock = hashlib.sha256(f"{scope.user_id}|{scope.operation}|{scope.key}".encode()).digest()
-    row = TRY_LOCK.row([int.from_bytes(lock[:8], "big", signed=True)])
-    if not row or not row[0]:
+    asked = TRY_LOCK.send([int.from_bytes(lock[:8], "big", signed=True)])
+    record = _record(scope)
+    answer = asked.row()
+    if not answer or not answer[0]:
         raise InProgress(
             "The first request with this key has not finished. Repeat it shortly.", retry_after_s=1
         )
-    return find(scope)
+    return None if record is None else _replay(record, scope)
 
 
 def _store(scope: Scope, answer: Answer) -> None:
     kind, document_id = answer.document or ("", None)
-    _NEW_RECORD.run(
+    _NEW_RECORD.send(
         user_id=scope.user_id,
         operation=scope.operation,
         key=scope.key,

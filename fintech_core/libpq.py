@@ -6,6 +6,7 @@ statement runs many times in a second, that is most of what it costs the client.
 
 import select
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -13,7 +14,69 @@ from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import Buffer, PGconn, PGresult
 
 
-def is_begin_due(connection: "psycopg.Connection[Any]") -> bool:
+@dataclass(slots=True, eq=False)
+class Message:
+    """One thing to say to the server, and what it answered.
+
+    A command has only a text; a statement has values for its ``$1``, ``$2``, and a key where the session has prepared
+    it under one.
+    """
+
+    text: bytes
+    values: "Sequence[Buffer | None] | None" = None
+    key: bytes = b""
+    answer: Format = Format.TEXT
+    result: PGresult | None = None
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it has no values and no answer: COMMIT, SAVEPOINT and the like."""
+        return self.values is None
+
+    def run(self, server: PGconn) -> PGresult:
+        """Send it and wait for its result; the wait lets other threads run."""
+        if self.values is None:
+            return server.exec_(self.text)
+        if not self.key:
+            return server.exec_params(self.text, self.values, result_format=self.answer)
+        return server.exec_prepared(
+            self.key,
+            self.values,  # type: ignore[arg-type]  # None is NULL here, too; the stub forgets it
+            result_format=self.answer,
+        )
+
+    def send(self, server: PGconn) -> None:
+        """Send it as a part of a pipeline."""
+        if self.key and self.values is not None:
+            server.send_query_prepared(self.key, self.values, result_format=self.answer)
+        else:
+            server.send_query_params(self.text, self.values, result_format=self.answer)
+
+
+def converse(connection: "psycopg.Connection[Any]", messages: Sequence[Message]) -> list[PGresult]:
+    """Say all of it in one round trip, let each message know its result, and return the results.
+
+    The server takes one after the other, and nothing more after the first that fails. A transaction is begun where
+    psycopg would begin one. Raises psycopg's error of the first that failed. A connection that is left before all was
+    heard is closed: what it still has to say is nobody's answer.
+    """
+    server = connection.pgconn
+    if _is_begin_due(connection):
+        messages = [Message(b"BEGIN"), *messages]
+    if len(messages) == 1:
+        results = [messages[0].run(server)]
+    else:
+        try:
+            results = _piped(server, messages)
+        except BaseException:
+            connection.close()
+            raise
+    for message, result in zip(messages, results, strict=True):
+        message.result = checked(server, result)
+    return results
+
+
+def _is_begin_due(connection: "psycopg.Connection[Any]") -> bool:
     """Say whether psycopg would begin a transaction before its next statement.
 
     It has the session's own isolation level; the project never asks psycopg for another.
@@ -21,33 +84,14 @@ def is_begin_due(connection: "psycopg.Connection[Any]") -> bool:
     return connection.pgconn.transaction_status == TransactionStatus.IDLE and not connection.autocommit
 
 
-def begin(connection: "psycopg.Connection[Any]") -> None:
-    """Begin the transaction that psycopg would begin before its next statement, if there is none yet."""
-    if is_begin_due(connection):
-        checked(connection.pgconn, connection.pgconn.exec_(b"BEGIN"))
-
-
-def begin_with(
-    connection: "psycopg.Connection[Any]", key: bytes, values: Sequence[Buffer | None], answer: Format
-) -> PGresult:
-    """Send BEGIN and a prepared statement together and return the statement's result: one round trip instead of two.
-
-    Raises psycopg's errors. A connection that is left before all was heard is closed: what it still has to say is
-    nobody's answer.
-    """
-    server = connection.pgconn
-    try:
-        server.enter_pipeline_mode()
-        server.send_query_params(b"BEGIN", None)
-        server.send_query_prepared(key, values, result_format=answer)
-        server.pipeline_sync()
-        begun, result = _heard(server)
-        server.exit_pipeline_mode()
-    except BaseException:
-        connection.close()
-        raise
-    checked(server, begun)
-    return checked(server, result)
+def _piped(server: PGconn, messages: Sequence[Message]) -> list[PGresult]:
+    server.enter_pipeline_mode()
+    for message in messages:
+        message.send(server)
+    server.pipeline_sync()
+    results = list(_heard(server))
+    server.exit_pipeline_mode()
+    return results
 
 
 def _heard(server: PGconn) -> Iterator[PGresult]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Final, Generic, LiteralString, TypeVar
+from typing import Any, Final, Generic, LiteralString, TypeVar, cast
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -25,9 +25,10 @@ from django.db.transaction import TransactionManagementError
 from psycopg import sql
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import Format
-from psycopg.pq.abc import Buffer, PGconn, PGresult
+from psycopg.pq.abc import PGconn, PGresult
 
-from fintech_core.libpq import begin, begin_with, checked, is_begin_due
+from fintech_core.database.base import DatabaseWrapper
+from fintech_core.libpq import Message, checked
 
 Row = TypeVar("Row", bound=Model)
 Parameters = Mapping[str, object] | Sequence[object]
@@ -52,8 +53,24 @@ class _Session:
     transformer: "psycopg.abc.Transformer"
     known: set[bytes] = field(default_factory=set)
 
+    def rows(self, result: PGresult) -> list[Answer]:
+        """Read the rows of a result."""
+        self.transformer.set_pgresult(result)
+        return self.transformer.load_rows(0, result.ntuples, tuple)
+
 
 _sessions: "WeakKeyDictionary[psycopg.Connection[Any], _Session]" = WeakKeyDictionary()
+
+
+def _session(connection: "psycopg.Connection[Any]") -> _Session:
+    session = _sessions.get(connection)
+    if session is None:
+        session = _sessions[connection] = _Session(Transformer(connection))
+    return session
+
+
+def _database() -> DatabaseWrapper:
+    return cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS])
 
 
 class Statement:
@@ -61,9 +78,9 @@ class Statement:
 
     It runs on Django's connection, in the transaction that is open there, and raises Django's database errors. It asks
     libpq to run it and wait, which takes a third of the time that a cursor of psycopg takes; the wait lets other
-    threads run. As the first of a transaction it takes BEGIN along in one round trip. Values are adapted as psycopg's
-    cursors adapt them. ``binary`` lets the server answer in its binary form, which is read faster; Django's converters
-    of JSON and of network addresses expect the other.
+    threads run. What waits on the connection, and a BEGIN that is due, goes with it in one round trip. Values are
+    adapted as psycopg's cursors adapt them. ``binary`` lets the server answer in its binary form, which is read faster;
+    Django's converters of JSON and of network addresses expect the other.
     """
 
     def __init__(self, text: LiteralString | bytes, *, binary: bool = False) -> None:
@@ -89,7 +106,26 @@ class Statement:
 
     def rows(self, values: Parameters = ()) -> list[Answer]:
         """Run the statement and return its rows; none for one that gives none. Raises Django's database errors."""
-        database = connections[DEFAULT_DB_ALIAS]
+        database = _database()
+        session, message = self._message(database, values)
+        return session.rows(database.say(message))
+
+    def send(self, values: Parameters = ()) -> "Reply":
+        """Let the statement run with what is said next in this transaction, before it; outside of one at once.
+
+        It is for a statement whose answer is not needed before the next one is asked. Its own errors are raised there:
+        by a later statement or by COMMIT.
+        """
+        database = _database()
+        session, message = self._message(database, values)
+        if database.in_atomic_block:
+            database.say_with_next(message)
+        else:
+            database.say(message)
+        return Reply(database, session, message)
+
+    def _message(self, database: DatabaseWrapper, values: Parameters) -> "tuple[_Session, Message]":
+        """Write the statement as a message, on a connection that is open and knows it."""
         database.validate_no_broken_transaction()
         database.close_if_health_check_failed()
         database.ensure_connection()
@@ -97,36 +133,40 @@ class Statement:
             database.queries_log.append({"sql": self.text.decode(), "time": ""})
         ordered = [values[name] for name in self._names] if isinstance(values, Mapping) else values
         with database.wrap_database_errors:
-            return self._answer(database.connection, ordered)
+            session = _session(database.connection)
+            key = self._learnt(database.connection.pgconn, session) if settings.PREPARED_STATEMENTS else b""
+            given = session.transformer.dump_sequence(ordered, [PyFormat.TEXT] * len(ordered))
+        return session, Message(self._numbered, given, key, self._format)
 
-    def _answer(self, connection: "psycopg.Connection[Any]", values: Sequence[object]) -> list[Answer]:
-        session = _sessions.get(connection)
-        if session is None:
-            session = _sessions[connection] = _Session(Transformer(connection))
-        transformer = session.transformer
-        given = transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
-        if settings.PREPARED_STATEMENTS and self._key in session.known and is_begin_due(connection):
-            result = begin_with(connection, self._key, given, self._format)
-        else:
-            begin(connection)
-            result = self._run(connection.pgconn, session, given)
-        transformer.set_pgresult(result)
-        return transformer.load_rows(0, result.ntuples, tuple)
-
-    def _run(self, server: PGconn, session: _Session, given: "Sequence[Buffer | None]") -> PGresult:
-        if not settings.PREPARED_STATEMENTS:
-            return checked(server, server.exec_params(self._numbered, given, result_format=self._format))
+    def _learnt(self, server: PGconn, session: "_Session") -> bytes:
         if self._key not in session.known:
             checked(server, server.prepare(self._key, self._numbered))
             session.known.add(self._key)
-        return checked(
-            server,
-            server.exec_prepared(
-                self._key,
-                given,  # type: ignore[arg-type]  # None is NULL here, too; the stub forgets it
-                result_format=self._format,
-            ),
-        )
+        return self._key
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a statement will have answered that was sent along with others."""
+
+    _database: DatabaseWrapper
+    _session: "_Session"
+    _message: Message
+
+    def rows(self) -> list[Answer]:
+        """Return the rows, after sending what still waits. Raises what that raises, and TransactionManagementError
+        for a statement that was never said, since what it belonged to was rolled back.
+        """
+        if self._message.result is None:
+            self._database.say_what_waits()
+        if self._message.result is None:
+            raise TransactionManagementError("the statement was rolled back before it was sent")
+        return self._session.rows(self._message.result)
+
+    def row(self) -> Answer | None:
+        """Return the first row, or None; raises what ``rows`` raises."""
+        rows = self.rows()
+        return rows[0] if rows else None
 
 
 class PreparedRead(Generic[Row]):
@@ -160,7 +200,10 @@ class PreparedRead(Generic[Row]):
 
 
 class PreparedInsert:
-    """One new row of a model with the given fields, each converted by its field; nothing is read back."""
+    """One new row of a model with the given fields, each converted by its field; nothing is read back.
+
+    In a transaction the row is written with what is said next there, and its errors are raised then.
+    """
 
     def __init__(self, model: type[Model], *names: str) -> None:
         fields = {field.name: field for field in model._meta.concrete_fields}
@@ -175,12 +218,12 @@ class PreparedInsert:
             .as_bytes()
         )
 
-    def run(self, **values: object) -> None:
-        """Write the row; every field that was named needs its value. Raises IntegrityError and the like."""
+    def send(self, **values: object) -> Reply:
+        """Write the row; every field that was named needs its value."""
         parameters = [field.get_db_prep_save(values.pop(field.name), connection) for field in self._fields]
         if values:
             raise TypeError(f"no place for {sorted(values)}")
-        self._statement.rows(parameters)
+        return self._statement.send(parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from fintech_core import audit, clock
 from fintech_core.fields import SecretText
@@ -21,7 +21,7 @@ from notifications.bell import Bell
 from notifications.catalogue import CATALOGUE
 from notifications.delivery import deliver_due
 from notifications.errors import PayloadRefused, UnknownEventType
-from notifications.models import Event, Message
+from notifications.models import Message
 from notifications.relay import relay_due
 from notifications.selectors import get_message_for
 
@@ -39,7 +39,6 @@ _INSERT = Statement("""
       FROM jsonb_to_recordset(%s)
            AS given (public_id uuid, type text, user_id uuid, payload jsonb, at timestamptz)
      WHERE pg_current_xact_id() IS NOT NULL
- RETURNING public_id, id
 """)
 
 
@@ -52,50 +51,36 @@ class EventDraft:
     payload: Mapping[str, Any]
 
 
-def publish(*, type: str, user_id: UUID | None, payload: Mapping[str, Any]) -> Event:
+def publish(*, type: str, user_id: UUID | None, payload: Mapping[str, Any]) -> None:
     """Write one event in the caller's transaction; it is told to people and jobs after commit.
+
+    The row goes to the database with what is said next there, COMMIT at the latest.
 
     ``type`` stands in the catalogue, ``user_id`` is whom it concerns (None: nobody in particular) and
     ``payload`` has the fields that the catalogue names, as plain facts: strings (amounts too), whole numbers,
     booleans, None, UUIDs and aware datetimes. Raises NotInTransaction, UnknownEventType, PayloadRefused.
     """
-    return publish_many([EventDraft(type, user_id, payload)])[0]
+    publish_many([EventDraft(type, user_id, payload)])
 
 
-def publish_many(drafts: Sequence[EventDraft]) -> list[Event]:
+def publish_many(drafts: Sequence[EventDraft]) -> None:
     """Write several events with one INSERT, in their order; otherwise like ``publish``."""
     audit.require_transaction("notifications.publish")
     if not drafts:
-        return []
+        return
     now = clock.now()
-    events = [
-        Event(
-            public_id=uuid7(),
-            type=draft.type,
-            user_id=draft.user_id,
-            payload=_snapshot(draft.type, draft.payload),
-            created_at=now,
-            due_at=now,
-        )
-        for draft in drafts
-    ]
     rows = [
         {
-            "public_id": event.public_id,
-            "type": event.type,
-            "user_id": event.user_id,
-            "payload": event.payload,
-            "at": event.created_at,
+            "public_id": uuid7(),
+            "type": draft.type,
+            "user_id": draft.user_id,
+            "payload": _snapshot(draft.type, draft.payload),
+            "at": now,
         }
-        for event in events
+        for draft in drafts
     ]
-    ids: dict[UUID, int] = {row[0]: row[1] for row in _INSERT.rows([as_json_rows(rows)])}
-    for event in events:
-        event.id = ids[event.public_id]
-        event._state.adding = False
-        event._state.db = connection.alias
+    _INSERT.send([as_json_rows(rows)])
     transaction.on_commit(_bell.press, robust=True)
-    return events
 
 
 def _snapshot(type_name: str, payload: Mapping[str, Any]) -> dict[str, Any]:

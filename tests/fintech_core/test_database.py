@@ -1,13 +1,66 @@
-"""The database engine: savepoints and the look at a connection, which go past Django's cursors."""
+"""The database engine: what waits for what is said next, savepoints, and the look at a connection."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
-from django.db.utils import DataError, OperationalError
+from django.db.transaction import TransactionManagementError
+from django.db.utils import DataError, IntegrityError, OperationalError
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
+from fintech_core.models import IdempotencyRecord
+from fintech_core.prepared import Statement
 from tests.databases import end_session
 from tests.factories import UserFactory
+from tests.wire import Wire, listening
 from users.models import User
+
+ECHO = Statement("SELECT %s::text")
+QUOTIENT = Statement("SELECT 1 / %s::int")
+NEW_RECORD = Statement("""
+    INSERT INTO fintech_core_idempotencyrecord
+           (user_id, operation, key, fingerprint, document_kind, response_status, created_at)
+    SELECT '00000000-0000-0000-0000-000000000001', 'a', %s, 'f', '', 201, now()
+""")
+
+
+@pytest.fixture
+def learnt(committed_db: None) -> Iterator[None]:
+    """A session that knows the statements: one that it meets for the first time is prepared before."""
+    ECHO.rows([""])
+    QUOTIENT.rows([1])
+    with transaction.atomic():
+        NEW_RECORD.rows([""])
+        transaction.set_rollback(True)
+    yield
+    connection.close_if_unusable_or_obsolete()
+
+
+@pytest.fixture
+def wire(learnt: None, tmp_path: Path) -> Iterator[Wire]:
+    """What passes between the client and the server."""
+    with listening(tmp_path) as wire:
+        yield wire
+
+
+def in_a_transaction(*steps: Callable[[], object]) -> None:
+    """Take the steps one after the other, then commit."""
+    with transaction.atomic():
+        for step in steps:
+            step()
+
+
+def divide_by_zero() -> None:
+    """Let it wait, and say something else."""
+    QUOTIENT.send([0])
+    ECHO.rows(["next"])
+
+
+def keys() -> list[str]:
+    """The keys of the records that are there."""
+    return list(IdempotencyRecord.objects.order_by("id").values_list("key", flat=True))
 
 
 @pytest.mark.usefixtures("committed_db")
@@ -37,8 +90,9 @@ class TestSavepoints:
         assert User.objects.count() == 1
 
     def test_an_error_is_one_of_django(self) -> None:
-        with pytest.raises(OperationalError, match="does not exist"), transaction.atomic():
-            transaction.savepoint_commit("nobody_made_it")
+        with pytest.raises(OperationalError, match="does not exist"):
+            in_a_transaction(UserFactory, lambda: transaction.savepoint_commit("nobody_made_it"))
+        assert not User.objects.exists()
 
     def test_a_session_that_has_ended_is_an_error_of_the_connection(self) -> None:
         def work() -> None:
@@ -53,9 +107,127 @@ class TestSavepoints:
 
     def test_they_are_counted_among_the_queries(self) -> None:
         with CaptureQueriesContext(connection) as queries, transaction.atomic(), transaction.atomic():
-            """Nothing is asked."""
+            ECHO.rows(["asked"])
         told = [query["sql"].split()[0] for query in queries]
-        assert told == ["BEGIN", "SAVEPOINT", "RELEASE", "COMMIT"]
+        assert told == ["BEGIN", "SAVEPOINT", "SELECT", "RELEASE", "COMMIT"]
+
+
+@pytest.mark.usefixtures("learnt")
+class TestWhatWaits:
+    def test_goes_with_the_next_statement_in_one_round_trip(self, wire: Wire) -> None:
+        with transaction.atomic(), transaction.atomic():
+            first = ECHO.send(["first"])
+            assert "first" not in wire.heard()
+            assert ECHO.rows(["second"]) == [("second",)]
+            assert wire.round_trips() == 1
+            assert first.rows() == [("first",)]
+            assert wire.round_trips() == 1
+
+    def test_goes_with_commit_in_one_round_trip(self, wire: Wire) -> None:
+        with transaction.atomic():
+            with transaction.atomic():
+                NEW_RECORD.send(["k"])
+            NEW_RECORD.send(["l"])
+        assert wire.round_trips() == 1
+        assert set(keys()) == {"k", "l"}
+
+    def test_goes_before_a_query_of_djangos(self) -> None:
+        with transaction.atomic():
+            NEW_RECORD.send(["k"])
+            assert keys() == ["k"]
+
+    def test_goes_before_a_query_of_a_cursor_that_was_there_before(self) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            NEW_RECORD.send(["k"])
+            cursor.execute("SELECT count(*) FROM fintech_core_idempotencyrecord")
+            assert cursor.fetchone() == (1,)
+
+    def test_goes_when_its_answer_is_read(self) -> None:
+        with transaction.atomic():
+            assert ECHO.send(["asked"]).row() == ("asked",)
+            assert ECHO.send(["again"]).rows() == [("again",)]
+
+    def test_is_never_sent_where_all_is_rolled_back(self, wire: Wire) -> None:
+        with transaction.atomic():
+            reply = NEW_RECORD.send(["k"])
+            transaction.set_rollback(True)
+        assert wire.heard() == ""
+        assert keys() == []
+        with pytest.raises(TransactionManagementError, match="rolled back before it was sent"):
+            reply.rows()
+
+    def test_what_came_after_a_savepoint_is_dropped_with_it(self) -> None:
+        with transaction.atomic():
+            NEW_RECORD.send(["before"])
+            with transaction.atomic():
+                NEW_RECORD.send(["within"])
+                transaction.set_rollback(True)
+            NEW_RECORD.send(["after"])
+        assert set(keys()) == {"before", "after"}
+
+    def test_nor_is_what_waits_when_the_savepoint_was_made_long_ago(self) -> None:
+        with transaction.atomic():
+            with transaction.atomic():
+                assert keys() == []
+                with transaction.atomic():
+                    NEW_RECORD.send(["within"])
+                transaction.set_rollback(True)
+            NEW_RECORD.send(["after"])
+        assert keys() == ["after"]
+
+    def test_its_error_is_told_by_the_next_statement(self) -> None:
+        with pytest.raises(DataError):
+            in_a_transaction(lambda: NEW_RECORD.send(["k"]), divide_by_zero)
+        assert keys() == []
+
+    def test_its_error_in_a_savepoint_leaves_what_was_before(self) -> None:
+        with transaction.atomic():
+            NEW_RECORD.send(["k"])
+            with pytest.raises(DataError):
+                in_a_transaction(divide_by_zero)
+            assert ECHO.rows(["goes on"]) == [("goes on",)]
+        assert keys() == ["k"]
+
+    def test_its_error_before_a_savepoint_ends_the_whole(self) -> None:
+        with transaction.atomic():
+            NEW_RECORD.send(["k"])
+            QUOTIENT.send([0])
+            with pytest.raises(DataError):
+                in_a_transaction(lambda: ECHO.rows(["next"]))
+            with pytest.raises(TransactionManagementError):
+                ECHO.rows(["no more"])
+        assert keys() == []
+
+    def test_its_error_is_told_by_commit(self) -> None:
+        with pytest.raises(IntegrityError):
+            in_a_transaction(lambda: NEW_RECORD.send(["k"]), lambda: NEW_RECORD.send(["k"]))
+        assert keys() == []
+        assert ECHO.rows(["as before"]) == [("as before",)]
+
+    def test_outside_of_a_transaction_it_goes_at_once(self) -> None:
+        NEW_RECORD.send(["k"])
+        assert keys() == ["k"]
+
+    def test_goes_without_being_prepared_where_nothing_may_be(self, settings: Settings) -> None:
+        settings.PREPARED_STATEMENTS = False
+        with transaction.atomic():
+            reply = ECHO.send(["first"])
+            assert ECHO.rows(["second"]) == [("second",)]
+            assert reply.rows() == [("first",)]
+
+    def test_a_session_that_has_ended_is_an_error_of_the_connection_and_nothing_waits_for_the_next(
+        self,
+    ) -> None:
+        backend = connection.connection.info.backend_pid
+        with pytest.raises(OperationalError):
+            in_a_transaction(lambda: NEW_RECORD.send(["k"]), lambda: end_session(backend))
+        connection.close_if_unusable_or_obsolete()
+        assert keys() == []
+        with transaction.atomic():
+            NEW_RECORD.send(["l"])
+            connection.close()
+            transaction.set_rollback(True)
+        assert keys() == []
 
 
 @pytest.mark.usefixtures("committed_db")

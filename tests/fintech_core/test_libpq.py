@@ -13,6 +13,7 @@ from psycopg.pq import TransactionStatus
 from fintech_core.prepared import Statement
 from tests.databases import end_session
 from tests.factories import UserFactory
+from tests.wire import listening
 from users.models import User
 
 SLEEPING = Statement("SELECT pg_sleep(%s::float8)")
@@ -35,20 +36,15 @@ def learnt(committed_db: None) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("learnt")
-class TestBeginWith:
+class TestBegin:
     def test_both_wait_for_one_answer_of_the_server(self, tmp_path: Path) -> None:
-        server, told = connection.connection.pgconn, tmp_path / "messages"
-        with told.open("wb") as file:
-            server.trace(file.fileno())
-            with transaction.atomic():
-                ECHO.rows(["first"])
-                begun = server.transaction_status
-                server.untrace()
-        assert begun == TransactionStatus.INTRANS
-        messages = told.read_text()
-        assert "BEGIN" in messages
-        assert "first" in messages
-        assert messages.count("ReadyForQuery") == 1
+        with listening(tmp_path) as wire, transaction.atomic():
+            ECHO.rows(["first"])
+            assert connection.connection.pgconn.transaction_status == TransactionStatus.INTRANS
+            messages = wire.heard()
+            assert "BEGIN" in messages
+            assert "first" in messages
+            assert wire.round_trips() == 1
 
     def test_what_follows_is_in_the_same_transaction(self) -> None:
         with transaction.atomic():
@@ -97,13 +93,10 @@ class TestBeginWith:
 class TestCommit:
     def test_nothing_is_sent_where_nothing_was_begun(self, tmp_path: Path) -> None:
         connection.ensure_connection()
-        server, told = connection.connection.pgconn, tmp_path / "messages"
-        with told.open("wb") as file:
-            server.trace(file.fileno())
-            with transaction.atomic():
+        with listening(tmp_path) as wire:
+            with transaction.atomic(), transaction.atomic():
                 """Nothing is asked."""
-            server.untrace()
-        assert told.read_text() == ""
+            assert wire.heard() == ""
 
     def test_one_whose_session_has_ended_is_an_error_of_the_connection(self) -> None:
         def work() -> None:

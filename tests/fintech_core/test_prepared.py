@@ -152,23 +152,24 @@ class TestPreparedInsert:
     def test_writes_what_django_reads(self) -> None:
         insert = PreparedInsert(IdempotencyRecord, *self.FIELDS, "document_kind")
         row = self.row(document_kind="")
-        insert.run(**row)
+        insert.send(**row)
         stored = IdempotencyRecord.objects.get()
         assert {name: getattr(stored, name) for name in row} == row
 
     def test_refuses_what_the_database_refuses(self) -> None:
         insert = PreparedInsert(IdempotencyRecord, *self.FIELDS, "document_kind")
-        insert.run(**self.row(document_kind=""))
+        insert.send(**self.row(document_kind=""))
+        assert IdempotencyRecord.objects.count() == 1
         with pytest.raises(IntegrityError), transaction.atomic():
-            insert.run(**self.row(document_kind=""))
+            insert.send(**self.row(document_kind="")).rows()
         assert IdempotencyRecord.objects.count() == 1
 
     def test_needs_every_value_and_takes_no_other(self) -> None:
         insert = PreparedInsert(IdempotencyRecord, *self.FIELDS)
         with pytest.raises(KeyError):
-            insert.run(user_id=SAMPLE)
+            insert.send(user_id=SAMPLE)
         with pytest.raises(TypeError, match="document_kind"):
-            insert.run(**self.row(document_kind=""))
+            insert.send(**self.row(document_kind=""))
 
 
 class TestInATransaction:

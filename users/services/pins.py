@@ -80,7 +80,7 @@ def _check(user_id: UUID, pin: str, now: datetime) -> DomainError | None:
         return _locked()
     if hmac.compare_digest(bytes(row.digest), _digest(user_id, pin, row.pepper_version)):
         if not _forgiven(row, pin):
-            _NOTHING_TO_FLUSH.rows()
+            _NOTHING_TO_FLUSH.send()
         return None
     row.failed_attempts += 1
     left = MAX_WRONG_PINS - row.failed_attempts

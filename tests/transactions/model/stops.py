@@ -2,11 +2,12 @@
 
 It stands in the driver, and before the prepared statements and the COMMITs of the project's own engine, which go past
 the driver's cursors, so nothing that reaches PostgreSQL passes it by. What a thread does with its stops (die there,
-wait there) is the hook's affair. SAVEPOINTs are no stops: nobody else can tell whether they were reached.
+wait there) is the hook's affair. SAVEPOINTs are no stops: nobody else can tell whether they were reached. Nor are
+statements that go with the next one: what is before that one is before them.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -14,7 +15,8 @@ import psycopg
 import pytest
 from django.db import connection
 
-from fintech_core.database.base import DatabaseWrapper
+from fintech_core.database import base
+from fintech_core.libpq import Message
 from fintech_core.prepared import Statement
 
 COMMIT = "COMMIT"
@@ -46,7 +48,7 @@ def hooked(hook: Hook) -> Iterator[None]:
 @contextmanager
 def installed() -> Iterator[None]:
     """Stand in the way for a while."""
-    execute, run, rows = psycopg.Cursor.execute, DatabaseWrapper._run, Statement.rows
+    execute, converse, rows = psycopg.Cursor.execute, base.converse, Statement.rows
 
     def execute_with_stop(self: Any, query: Any, *given: Any, **options: Any) -> Any:
         hook: Hook | None = getattr(_hooks, "now", None)
@@ -61,16 +63,17 @@ def installed() -> Iterator[None]:
             hook.before(self.text.decode(), connection.connection)
         return rows(self, values)
 
-    def run_with_stop(self: DatabaseWrapper, command: str) -> None:
+    def converse_with_stop(connection: "psycopg.Connection[Any]", messages: Sequence[Message]) -> Any:
         hook: Hook | None = getattr(_hooks, "now", None)
-        if hook is None or command != COMMIT:
-            return run(self, command)
-        hook.before(COMMIT, self.connection)
-        run(self, command)
-        return hook.committed(self.connection)
+        if hook is None or messages[-1].text != COMMIT.encode():
+            return converse(connection, messages)
+        hook.before(COMMIT, connection)
+        heard = converse(connection, messages)
+        hook.committed(connection)
+        return heard
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psycopg.Cursor, "execute", execute_with_stop)
-        patch.setattr(DatabaseWrapper, "_run", run_with_stop)
+        patch.setattr(base, "converse", converse_with_stop)
         patch.setattr(Statement, "rows", rows_with_stop)
         yield

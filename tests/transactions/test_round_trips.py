@@ -1,0 +1,41 @@
+"""How often a transfer waits for the database: each time is a way there and back, and most are under two locks."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from tests.factories import UserFactory
+from tests.transactions.money import PIN, fund, main_wallet, with_pin
+from tests.wire import listening
+from users.models import User
+
+
+def send(client: APIClient, to: User) -> None:
+    body = {"to": to.email, "amount": "1.00", "pin": PIN}
+    answer = client.post(
+        "/api/v1/transactions/transfer", body, format="json", headers={"Idempotency-Key": str(uuid4())}
+    )
+    assert answer.status_code == 201, answer.content
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_transfer_waits_nine_times_and_three_times_with_its_wallets_locked(
+    tmp_path: Path, settings: Settings
+) -> None:
+    settings.RATE_LIMITS = False
+    ada, bola = with_pin(UserFactory()), UserFactory()
+    fund(ada, "100.00")
+    wallet = main_wallet(ada).pk.hex  # as the statement that locks sends it
+    client = APIClient()
+    client.force_authenticate(user=ada)
+    send(client, bola)  # the session learns its statements
+    with listening(tmp_path) as wire:
+        send(client, bola)
+        # Was there an answer before, the PIN, its COMMIT, the key, the recipient, the sender; then these three. Whoever
+        # comes with a token is looked up besides.
+        assert wire.round_trips() == 9
+        assert wire.round_trips(from_value=wallet) == 3
+    assert main_wallet(bola).balance == 2
