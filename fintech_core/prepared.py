@@ -25,7 +25,7 @@ from django.db.transaction import TransactionManagementError
 from psycopg import sql
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import Format
-from psycopg.pq.abc import PGconn, PGresult
+from psycopg.pq.abc import PGresult
 
 from fintech_core.database.base import DatabaseWrapper
 from fintech_core.libpq import Message, checked
@@ -134,12 +134,14 @@ class Statement:
         ordered = [values[name] for name in self._names] if isinstance(values, Mapping) else values
         with database.wrap_database_errors:
             session = _session(database.connection)
-            key = self._learnt(database.connection.pgconn, session) if settings.PREPARED_STATEMENTS else b""
+            key = self._learnt(database, session) if settings.PREPARED_STATEMENTS else b""
             given = session.transformer.dump_sequence(ordered, [PyFormat.TEXT] * len(ordered))
         return session, Message(self._numbered, given, key, self._format)
 
-    def _learnt(self, server: PGconn, session: "_Session") -> bytes:
+    def _learnt(self, database: DatabaseWrapper, session: "_Session") -> bytes:
         if self._key not in session.known:
+            database.say_what_waits()  # a savepoint must be there, should this fail
+            server = database.connection.pgconn
             checked(server, server.prepare(self._key, self._numbered))
             session.known.add(self._key)
         return self._key
@@ -155,12 +157,14 @@ class Reply:
 
     def rows(self) -> list[Answer]:
         """Return the rows, after sending what still waits. Raises what that raises, and TransactionManagementError
-        for a statement that was never said, since what it belonged to was rolled back.
+        for a statement that was never run, since what it belonged to failed or was rolled back before.
         """
         if self._message.result is None:
             self._database.say_what_waits()
         if self._message.result is None:
-            raise TransactionManagementError("the statement was rolled back before it was sent")
+            raise TransactionManagementError(
+                "the statement never ran: what it belonged to failed or was rolled back before"
+            )
         return self._session.rows(self._message.result)
 
     def row(self) -> Answer | None:

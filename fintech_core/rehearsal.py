@@ -1,9 +1,9 @@
 """Dry runs: the real work in a real transaction, rolled back; there is no second computation to keep equal.
 
-Everything that a money POST does before its COMMIT is in the database, so the rollback undoes all of it: documents,
-postings, events, audit rows, what was counted against a limit. What rings after a COMMIT never rings. The little that
-is kept outside the database asks ``is_running`` and only looks. Ids drawn from a sequence are not given back, as after
-every rollback; nothing of ours takes them for a count.
+Everything that a money POST does before its COMMIT is in the database or on the way there, so the rollback undoes all
+of it: documents, postings, events, audit rows, what was counted against a limit. What rings after a COMMIT never rings.
+The little that is kept outside the database asks ``is_running`` and only looks. Ids drawn from a sequence are not given
+back, as after every rollback; nothing of ours takes them for a count.
 """
 
 from collections.abc import Callable, Iterator

@@ -37,5 +37,7 @@ def listening(folder: Path) -> Iterator[Wire]:
     server, path = connection.connection.pgconn, folder / "messages"
     with path.open("ab") as file:
         server.trace(file.fileno())
-        yield Wire(server, path, file)
-        server.untrace()
+        try:
+            yield Wire(server, path, file)
+        finally:
+            server.untrace()

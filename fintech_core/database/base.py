@@ -1,7 +1,8 @@
 """Django's PostgreSQL engine, with COMMIT, savepoints and prepared statements sent by libpq itself, and in company.
 
-What needs no answer at once is not sent at once: it waits for what is said next (a statement, a query of Django's,
-COMMIT) and goes with it in one round trip. SAVEPOINT and RELEASE always do; a statement does when its author says so.
+What needs no answer at once is not sent at once: it waits for what is said next. It goes with a prepared statement or
+COMMIT in one round trip, and before a query of Django's. SAVEPOINT and RELEASE always wait; a statement does when its
+author says so.
 The server takes all of it in the order in which it was said, so it means the same; only an error is told later, by what
 is said next. What waits when the transaction or the savepoint is rolled back is never sent at all, and a process that
 dies has not sent its COMMIT either.
@@ -12,6 +13,7 @@ Between the lock of a wallet and COMMIT every round trip is time in which nobody
 from collections.abc import Callable
 from typing import Any
 
+from django.db import DatabaseError, InternalError
 from django.db.backends.postgresql import base
 from psycopg import Error
 from psycopg.pq import TransactionStatus
@@ -59,6 +61,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Any:
         """Make a cursor, which may send something by itself; what waits comes first."""
+        self.validate_thread_sharing()
         self.say_what_waits()
         return super().create_cursor(name)
 
@@ -69,6 +72,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def close(self) -> None:
         """Close the connection; what waits was never said."""
+        self.validate_thread_sharing()
         self._waiting.clear()
         super().close()
 
@@ -78,19 +82,36 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.say_what_waits()
         return execute(statement, values, many, context)
 
+    def _set_autocommit(self, autocommit: bool) -> None:
+        self.say_what_waits()  # so that psycopg knows of the transaction that is open
+        super()._set_autocommit(autocommit)  # type: ignore[misc]  # the stubs forget both
+
     def _commit(self) -> None:
-        """Commit what was begun, with what waits, if there is anything. Raises Django's database errors."""
+        """Commit what was begun, with what waits, if there is anything.
+
+        Raises Django's database errors: InternalError, too, where the server rolled back because an earlier error was
+        passed over. Whatever else breaks the wait off closes the connection, and the outcome is unknown.
+        """
         is_begun = self.connection is not None and (
             self.connection.pgconn.transaction_status != TransactionStatus.IDLE
         )
-        if is_begun or not all(message.is_command for message in self._waiting):
-            self._log("COMMIT")
-            self.say(Message(b"COMMIT"))
-        self._waiting.clear()
+        if not is_begun and all(message.is_command for message in self._waiting):
+            self._waiting.clear()
+            return
+        self._log("COMMIT")
+        try:
+            result = self.say(Message(b"COMMIT"))
+        except DatabaseError:
+            raise
+        except BaseException:
+            self.close()
+            raise
+        if result.command_status != b"COMMIT":
+            raise InternalError("nothing was committed: the transaction had failed before")
 
     def _rollback(self) -> None:
         self._waiting.clear()
-        super()._rollback()  # type: ignore[misc]  # the stubs forget it
+        super()._rollback()  # type: ignore[misc]
 
     def _savepoint(self, sid: str) -> None:
         self._command(self.ops.savepoint_create_sql(sid))

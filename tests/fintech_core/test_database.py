@@ -1,24 +1,35 @@
 """The database engine: what waits for what is said next, savepoints, and the look at a connection."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.db.transaction import TransactionManagementError
-from django.db.utils import DataError, IntegrityError, OperationalError
+from django.db.utils import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from fintech_core.libpq import Message
 from fintech_core.models import IdempotencyRecord
 from fintech_core.prepared import Statement
 from tests.databases import end_session
 from tests.factories import UserFactory
+from tests.signals import Interrupted, interrupted
 from tests.wire import Wire, listening
 from users.models import User
 
 ECHO = Statement("SELECT %s::text")
 QUOTIENT = Statement("SELECT 1 / %s::int")
+SLEEPING = Statement("SELECT pg_sleep(%s::float8)")
 NEW_RECORD = Statement("""
     INSERT INTO fintech_core_idempotencyrecord
            (user_id, operation, key, fingerprint, document_kind, response_status, created_at)
@@ -31,6 +42,7 @@ def learnt(committed_db: None) -> Iterator[None]:
     """A session that knows the statements: one that it meets for the first time is prepared before."""
     ECHO.rows([""])
     QUOTIENT.rows([1])
+    SLEEPING.rows([0])
     with transaction.atomic():
         NEW_RECORD.rows([""])
         transaction.set_rollback(True)
@@ -153,7 +165,7 @@ class TestWhatWaits:
             transaction.set_rollback(True)
         assert wire.heard() == ""
         assert keys() == []
-        with pytest.raises(TransactionManagementError, match="rolled back before it was sent"):
+        with pytest.raises(TransactionManagementError, match="never ran"):
             reply.rows()
 
     def test_what_came_after_a_savepoint_is_dropped_with_it(self) -> None:
@@ -165,14 +177,15 @@ class TestWhatWaits:
             NEW_RECORD.send(["after"])
         assert set(keys()) == {"before", "after"}
 
-    def test_nor_is_what_waits_when_the_savepoint_was_made_long_ago(self) -> None:
+    def test_nor_is_it_sent_when_the_savepoint_was_made_before(self, wire: Wire) -> None:
         with transaction.atomic():
             with transaction.atomic():
-                assert keys() == []
+                ECHO.rows(["made"])
                 with transaction.atomic():
                     NEW_RECORD.send(["within"])
                 transaction.set_rollback(True)
             NEW_RECORD.send(["after"])
+        assert "within" not in wire.heard()
         assert keys() == ["after"]
 
     def test_its_error_is_told_by_the_next_statement(self) -> None:
@@ -215,19 +228,66 @@ class TestWhatWaits:
             assert ECHO.rows(["second"]) == [("second",)]
             assert reply.rows() == [("first",)]
 
-    def test_a_session_that_has_ended_is_an_error_of_the_connection_and_nothing_waits_for_the_next(
-        self,
-    ) -> None:
+    def test_a_session_that_has_ended_is_an_error_of_the_connection(self) -> None:
         backend = connection.connection.info.backend_pid
         with pytest.raises(OperationalError):
             in_a_transaction(lambda: NEW_RECORD.send(["k"]), lambda: end_session(backend))
         connection.close_if_unusable_or_obsolete()
         assert keys() == []
+
+    def test_nothing_waits_for_another_connection(self) -> None:
         with transaction.atomic():
-            NEW_RECORD.send(["l"])
+            NEW_RECORD.send(["k"])
             connection.close()
+            assert connection._waiting == []  # type: ignore[attr-defined]
             transaction.set_rollback(True)
+        connection.say_with_next(Message(b"SELECT 1 / 0", ()))  # type: ignore[attr-defined]
+        connection.connect()
         assert keys() == []
+
+    def test_a_savepoint_is_there_when_a_statement_cannot_be_learnt(self) -> None:
+        with transaction.atomic():
+            NEW_RECORD.rows(["before"])
+            with pytest.raises(ProgrammingError):
+                in_a_transaction(lambda: Statement("SELECT nobody_knows_it").rows())
+            assert ECHO.rows(["goes on"]) == [("goes on",)]
+        assert keys() == ["before"]
+
+    def test_a_transaction_that_is_only_waiting_cannot_be_left_for_autocommit(self) -> None:
+        connection.set_autocommit(False)
+        in_a_transaction(lambda: NEW_RECORD.send(["k"]))
+        with pytest.raises(ProgrammingError):
+            connection.set_autocommit(True)
+        connection.rollback()
+        connection.set_autocommit(True)
+        assert keys() == []
+
+    def test_another_thread_can_neither_send_nor_drop_it(self) -> None:
+        with transaction.atomic(), ThreadPoolExecutor(1) as other:
+            NEW_RECORD.send(["k"])
+            for step in (connection.close, connection.cursor):
+                with pytest.raises(DatabaseError):
+                    other.submit(getattr(connections["default"], step.__name__)).result()
+        assert keys() == ["k"]
+
+
+@pytest.mark.usefixtures("learnt")
+class TestCommit:
+    def test_one_that_was_answered_by_a_rollback_is_an_error(self) -> None:
+        def passed_over() -> None:
+            with pytest.raises(DataError):
+                divide_by_zero()
+
+        with pytest.raises(InternalError, match="nothing was committed"):
+            in_a_transaction(lambda: NEW_RECORD.rows(["k"]), passed_over)
+        assert keys() == []
+
+    def test_one_whose_wait_is_broken_off_closes_the_connection_and_says_by_what(self) -> None:
+        with interrupted(0.3), pytest.raises(Interrupted):
+            in_a_transaction(lambda: SLEEPING.send([30]))
+        with transaction.atomic():
+            NEW_RECORD.send(["by a new one"])
+        assert keys() == ["by a new one"]
 
 
 @pytest.mark.usefixtures("committed_db")

@@ -1,9 +1,7 @@
 """BEGIN and the first statement of a transaction in one round trip."""
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import pytest
 from django.db import connection, transaction
@@ -13,16 +11,13 @@ from psycopg.pq import TransactionStatus
 from fintech_core.prepared import Statement
 from tests.databases import end_session
 from tests.factories import UserFactory
+from tests.signals import Interrupted, interrupted
 from tests.wire import listening
 from users.models import User
 
 SLEEPING = Statement("SELECT pg_sleep(%s::float8)")
 ECHO = Statement("SELECT %s::text")
 QUOTIENT = Statement("SELECT 1 / %s::int")
-
-
-class Woken(Exception):
-    """What a signal handler of ours raises."""
 
 
 @pytest.fixture
@@ -74,17 +69,8 @@ class TestBegin:
         assert ECHO.rows(["again"]) == [("again",)]
 
     def test_a_wait_that_is_broken_off_closes_the_connection(self) -> None:
-        def wake(_number: int, _frame: FrameType | None) -> None:
-            raise Woken
-
-        before = signal.signal(signal.SIGALRM, wake)
-        signal.setitimer(signal.ITIMER_REAL, 0.3)
-        try:
-            with pytest.raises(Woken), transaction.atomic():
-                SLEEPING.rows([30])
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+        with interrupted(0.3), pytest.raises(Interrupted), transaction.atomic():
+            SLEEPING.rows([30])
         with transaction.atomic():
             assert ECHO.rows(["by a new one"]) == [("by a new one",)]
 
