@@ -2,9 +2,9 @@
 
 What needs no answer at once is not sent at once: it waits for what is said next. It goes with a prepared statement or
 COMMIT in one round trip, and before a query of Django's. SAVEPOINT and RELEASE always wait; a statement does when its
-author says so. The server takes all of it in the order in which it was said, so it means the same; only an error is told
-later, by what is said next. What waits when the transaction or the savepoint is rolled back is never sent at all, and a
-process that dies has not sent its COMMIT either.
+author says so. The server takes all of it in the order in which it was said, so it means the same; only an error is
+told later, by what is said next. What waits when the transaction or the savepoint is rolled back is never sent at all,
+and a process that dies has not sent its COMMIT either.
 
 Between the lock of a wallet and COMMIT every round trip is time in which nobody else may move that wallet's money.
 """
