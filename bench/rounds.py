@@ -1,5 +1,9 @@
-"""Rounds: every contender once in each, alone, in an order that moves on from round to round."""
+"""Rounds: every contender once in each, alone, in an order that is drawn anew for each round.
 
+Whoever always ran after the same other would always bear what that one leaves behind.
+"""
+
+import random
 import statistics
 from collections.abc import Sequence
 
@@ -15,8 +19,7 @@ def race(contenders: Sequence[Contender], *, rounds: int, seconds: float) -> dic
         for contender in contenders:
             contender.run(WARM_UP_S)
         for number in range(rounds):
-            shift = number * len(contenders) // max(rounds, 1)
-            for contender in [*contenders[shift:], *contenders[:shift]]:
+            for contender in random.Random(number).sample(contenders, len(contenders)):
                 rates[contender.name].append(contender.run(seconds))
             told = ", ".join(f"{name} {done[-1]:,.0f}" for name, done in rates.items())
             print(f"  round {number + 1} of {rounds}: {told}", flush=True)
