@@ -113,8 +113,7 @@ def find(scope: Scope) -> Answer | None:
     Raises KeyReused when the key was used with another body. A document that has become final is stored as the
     answer for good.
     """
-    record = _record(scope)
-    return None if record is None else _replay(record, scope)
+    return _replay(_record(scope), scope)
 
 
 def _record(scope: Scope) -> IdempotencyRecord | None:
@@ -134,7 +133,9 @@ def forget_expired(*, now: datetime) -> int:
     return forgotten
 
 
-def _replay(record: IdempotencyRecord, scope: Scope) -> Answer:
+def _replay(record: IdempotencyRecord | None, scope: Scope) -> Answer | None:
+    if record is None:
+        return None
     if record.fingerprint != scope.fingerprint:
         raise KeyReused("Use a new Idempotency-Key for a new request; this one was sent with another body.")
     if record.response_status is not None:
@@ -203,7 +204,7 @@ def _claim(scope: Scope) -> Answer | None:
         raise InProgress(
             "The first request with this key has not finished. Repeat it shortly.", retry_after_s=1
         )
-    return None if record is None else _replay(record, scope)
+    return _replay(record, scope)
 
 
 def _store(scope: Scope, answer: Answer) -> None:

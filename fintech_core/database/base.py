@@ -121,11 +121,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _savepoint_rollback(self, sid: str) -> None:
         """Go back to the savepoint; where it still waits nothing has happened since."""
         made = self.ops.savepoint_create_sql(sid).encode()
-        places = [place for place, message in enumerate(self._waiting) if message.text == made]
+        waiting = [message.text for message in self._waiting]
         command = self.ops.savepoint_rollback_sql(sid)
         self._log(command)
-        if places:
-            del self._waiting[places[-1] + 1 :]
+        if made in waiting:
+            del self._waiting[waiting.index(made) + 1 :]
         else:
             self._waiting.clear()
             self.say(Message(command.encode()))

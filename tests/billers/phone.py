@@ -5,14 +5,11 @@ from uuid import uuid4
 
 from rest_framework.test import APIClient
 
-from fintech_core import clock
 from tests.billers.bench import DELIVERED
 from tests.factories import UserFactory
-from tests.transactions.money import fund
+from tests.transactions.money import PIN, fund, with_pin
 from users.models import User
-from users.services import pins
 
-PIN, PASSWORD = "5083", "demo-Password-1"
 BILL = {"biller": "ikeja-electric", "product": "prepaid", "customer_id": DELIVERED, "amount": "10000.00"}
 PAYMENT_FIELDS = {
     "id", "reference", "status", "biller", "product", "customer_id", "customer_name", "amount", "fee", "total",
@@ -27,10 +24,7 @@ QUOTE_FIELDS = {
 
 def customer(amount: str = "50000.00", **facts: Any) -> User:
     """Make a customer of tier 1 with money and a PIN."""
-    user: User = UserFactory(password="x", **facts)
-    user.set_password(PASSWORD)
-    user.save()
-    pins.set_pin(user=user, pin=PIN, password=PASSWORD, current_pin=None, now=clock.now())
+    user = with_pin(UserFactory(**facts))
     if amount:
         fund(user, amount)
     return user

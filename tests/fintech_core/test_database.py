@@ -1,4 +1,4 @@
-"""The database engine: what waits for what is said next, savepoints, and the look at a connection."""
+"""The database engine: BEGIN, what waits for what is said next, savepoints, COMMIT, and the look at a connection."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +16,7 @@ from django.db.utils import (
     ProgrammingError,
 )
 from django.test.utils import CaptureQueriesContext
+from psycopg.pq import TransactionStatus
 from pytest_django import Settings
 
 from fintech_core.libpq import Message
@@ -73,6 +74,51 @@ def divide_by_zero() -> None:
 def keys() -> list[str]:
     """The keys of the records that are there."""
     return list(IdempotencyRecord.objects.order_by("id").values_list("key", flat=True))
+
+
+@pytest.mark.usefixtures("learnt")
+class TestBegin:
+    def test_both_wait_for_one_answer_of_the_server(self, tmp_path: Path) -> None:
+        with listening(tmp_path) as wire, transaction.atomic():
+            ECHO.rows(["first"])
+            assert connection.connection.pgconn.transaction_status == TransactionStatus.INTRANS
+            messages = wire.heard()
+            assert "BEGIN" in messages
+            assert "first" in messages
+            assert wire.round_trips() == 1
+
+    def test_what_follows_is_in_the_same_transaction(self) -> None:
+        with transaction.atomic():
+            assert ECHO.rows(["first"]) == [("first",)]
+            UserFactory()
+            assert ECHO.rows(["third"]) == [("third",)]
+            transaction.set_rollback(True)
+        assert not User.objects.exists()
+
+    def test_a_statement_that_fails_leaves_a_transaction_to_be_rolled_back(self) -> None:
+        with pytest.raises(DataError), transaction.atomic():
+            QUOTIENT.rows([0])
+        assert connection.connection.pgconn.transaction_status == TransactionStatus.IDLE
+        with transaction.atomic():
+            assert QUOTIENT.rows([1]) == [(1,)]
+
+    def test_more_than_a_socket_takes_at_once_arrives_and_comes_back(self) -> None:
+        long = "naïra " * 2_000_000
+        with transaction.atomic():
+            assert ECHO.rows([long]) == [(long,)]
+
+    def test_a_session_that_is_ended_meanwhile_is_an_error_of_the_connection(self) -> None:
+        end_session(connection.connection.info.backend_pid)
+        with pytest.raises(OperationalError), transaction.atomic():
+            ECHO.rows(["anybody there?"])
+        connection.close_if_unusable_or_obsolete()
+        assert ECHO.rows(["again"]) == [("again",)]
+
+    def test_a_wait_that_is_broken_off_closes_the_connection(self) -> None:
+        with interrupted(0.3), pytest.raises(Interrupted), transaction.atomic():
+            SLEEPING.rows([30])
+        with transaction.atomic():
+            assert ECHO.rows(["by a new one"]) == [("by a new one",)]
 
 
 @pytest.mark.usefixtures("committed_db")
@@ -273,6 +319,23 @@ class TestWhatWaits:
 
 @pytest.mark.usefixtures("learnt")
 class TestCommit:
+    def test_nothing_is_sent_where_nothing_was_begun(self, tmp_path: Path) -> None:
+        connection.ensure_connection()
+        with listening(tmp_path) as wire:
+            with transaction.atomic(), transaction.atomic():
+                """Nothing is asked."""
+            assert wire.heard() == ""
+
+    def test_one_whose_session_has_ended_is_an_error_of_the_connection(self) -> None:
+        def work() -> None:
+            UserFactory()
+            end_session(connection.connection.info.backend_pid)
+
+        with pytest.raises(OperationalError), transaction.atomic():
+            work()
+        connection.close_if_unusable_or_obsolete()
+        assert not User.objects.exists()
+
     def test_one_that_was_answered_by_a_rollback_is_an_error(self) -> None:
         def passed_over() -> None:
             with pytest.raises(DataError):
