@@ -95,7 +95,7 @@ def wallet_lines(*, user: User, currency: str) -> "QuerySet[LedgerEntry]":
     The wallet is named, not joined: so its newest lines are read from the end of an index, however many it has.
     """
     wallet = Wallet.objects.filter(owner=user, kind=WalletKind.MAIN, currency=currency).values("pk")[:1]
-    return LedgerEntry.objects.filter(wallet=wallet).select_related(
+    return LedgerEntry.objects.history_of(wallet).select_related(
         "transaction", "transaction__from_user", "transaction__to_user"
     )
 

@@ -109,7 +109,7 @@ class TestPlans:
     def test_of_lines(self, ada: User) -> None:
         rows = selectors.wallet_lines(user=ada, currency="NGN").order_by("-created_at", "-id")
         plan = rows[:3].explain()
-        assert "Index Scan Backward using entry_wallet_history" in plan, plan
+        assert "Index Scan Backward using entry_history_of_wallet" in plan, plan
         assert len(rows) == 9
         assert {row.wallet_id for row in rows} == {main_wallet(ada).pk}
 

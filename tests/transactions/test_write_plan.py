@@ -16,6 +16,7 @@ from wallet.models import Wallet
 PEOPLE = 4_000
 # PostgreSQL plans a prepared statement five times, then keeps a plan, unless one for the very values looks cheaper.
 TRIED, OFTEN = 5, 8
+BUSY = 300
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -47,6 +48,16 @@ def tables_read_whole() -> int:
     return int(count)
 
 
+def entries_read() -> int:
+    """Count the entries that this transaction has looked up so far; what waits is written before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'transactions_ledgerentry'"
+        )
+        (count,) = cursor.fetchone()
+    return int(count)
+
+
 def statements_planned_each_time() -> list[str]:
     """Return the prepared statements for which PostgreSQL has not settled on one plan, though it has run them often."""
     with connection.cursor() as cursor:
@@ -69,3 +80,18 @@ class TestASmallLedger:
                 TransactionService.void(held, failure_code="declined", now=clock.now())
             assert tables_read_whole() == 0
         assert statements_planned_each_time() == []
+
+
+class TestABusyWallet:
+    def test_costs_a_posting_as_much_as_any_other(self, pair: tuple[Wallet, Wallet]) -> None:
+        """PostgreSQL knows of wallets with an entry or two; what it plans must do for one with hundreds, too."""
+        many = [transfer_draft(*pair, "0.01") for _ in range(BUSY)]
+        with transaction.atomic():
+            TransactionService.post_many(many, now=clock.now())
+        connection.close()  # the next session plans its triggers anew, and knows no more of these wallets
+        with transaction.atomic():
+            TransactionService.post(transfer_draft(*pair, "1.00"), now=clock.now())
+            once = entries_read()
+            assert 0 < once < BUSY / 10
+            TransactionService.post(transfer_draft(*pair, "1.00"), now=clock.now())
+            assert entries_read() == 2 * once

@@ -42,7 +42,7 @@ def last_balance(*, wallet_id: UUID, until: datetime) -> Decimal:
 
 def entry_at(*, wallet_id: UUID, until: Q) -> tuple[int, Decimal] | None:
     """Return version and running balance of the wallet's last entry that fulfils a bound on ``created_at``."""
-    rows = LedgerEntry.objects.filter(until, wallet_id=wallet_id).order_by("-created_at", "-id")
+    rows = LedgerEntry.objects.history_of(wallet_id).filter(until).order_by("-created_at", "-id")
     found = rows.values_list("wallet_version", "wallet_balance_after").first()
     # The database promises both to every entry of a wallet.
     return None if found is None else (found[0] or 0, found[1] or ZERO)
