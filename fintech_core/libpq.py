@@ -5,9 +5,10 @@ statement runs many times in a second, that is most of what it costs the client.
 """
 
 import select
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
@@ -18,20 +19,27 @@ from psycopg.pq.abc import Buffer, PGconn, PGresult
 class Message:
     """One thing to say to the server, and what it answered.
 
-    A command has only a text; a statement has values for its ``$1``, ``$2``, and a key where the session has prepared
-    it under one.
+    A command has only a text; a statement has values for its ``$1``, ``$2``, and a key where it is prepared: planned
+    once in a session, and known there by its key. A lesson is what makes it known.
     """
 
     text: bytes
     values: "Sequence[Buffer | None] | None" = None
     key: bytes = b""
     answer: Format = Format.TEXT
+    is_lesson: bool = False
     result: PGresult | None = None
 
     @property
     def is_command(self) -> bool:
         """Whether it has no values and no answer: COMMIT, SAVEPOINT and the like."""
         return self.values is None
+
+    def heard(self) -> PGresult:
+        """Return what was answered; raises LookupError while nothing was."""
+        if self.result is None:
+            raise LookupError(f"nothing was answered yet to {self.text!r}")
+        return self.result
 
     def run(self, server: PGconn) -> PGresult:
         """Send it and wait for its result; the wait lets other threads run."""
@@ -47,22 +55,31 @@ class Message:
 
     def send(self, server: PGconn) -> None:
         """Send it as a part of a pipeline."""
-        if self.key and self.values is not None:
+        if self.is_lesson:
+            server.send_prepare(self.key, self.text)
+        elif self.key and self.values is not None:
             server.send_query_prepared(self.key, self.values, result_format=self.answer)
         else:
             server.send_query_params(self.text, self.values, result_format=self.answer)
 
 
-def converse(connection: "psycopg.Connection[Any]", messages: Sequence[Message]) -> list[PGresult]:
-    """Say all of it in one round trip, let each message know its result, and return the results.
+# The keys of the statements that each session with a server knows.
+_known: "WeakKeyDictionary[psycopg.Connection[Any], set[bytes]]" = WeakKeyDictionary()
+
+
+def converse(connection: "psycopg.Connection[Any]", messages: Sequence[Message]) -> None:
+    """Say all of it in one round trip, and let each message know its result.
 
     The server takes one after the other, and nothing more after the first that fails. A transaction is begun where
-    psycopg would begin one. Raises psycopg's error of the first that failed. A connection that is left before all was
-    heard is closed: what it still has to say is nobody's answer.
+    psycopg would begin one, and what the session does not know yet is taught to it right before. Raises psycopg's
+    error of the first that failed. A connection that is left before all was heard is closed: what it still has to say
+    is nobody's answer.
     """
     server = connection.pgconn
+    known = _known.setdefault(connection, set())
+    messages = list(_with_lessons(messages, known))
     if _is_begin_due(connection):
-        messages = [Message(b"BEGIN"), *messages]
+        messages.insert(0, Message(b"BEGIN"))
     if len(messages) == 1:
         results = [messages[0].run(server)]
     else:
@@ -73,7 +90,18 @@ def converse(connection: "psycopg.Connection[Any]", messages: Sequence[Message])
             raise
     for message, result in zip(messages, results, strict=True):
         message.result = checked(server, result)
-    return results
+        if message.is_lesson:
+            known.add(message.key)
+
+
+def _with_lessons(messages: Sequence[Message], known: Container[bytes]) -> Iterator[Message]:
+    """Put a lesson before the first message with each key that is not known."""
+    taught: set[bytes] = set()
+    for message in messages:
+        if message.key and message.key not in known and message.key not in taught:
+            taught.add(message.key)
+            yield Message(message.text, key=message.key, is_lesson=True)
+        yield message
 
 
 def _is_begin_due(connection: "psycopg.Connection[Any]") -> bool:

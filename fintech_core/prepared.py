@@ -7,7 +7,7 @@ movement goes through here instead; the rest of the code has no need of it.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, Generic, LiteralString, TypeVar, cast
 from uuid import UUID
@@ -28,7 +28,7 @@ from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
 
 from fintech_core.database.base import DatabaseWrapper
-from fintech_core.libpq import Message, checked
+from fintech_core.libpq import Message
 
 Row = TypeVar("Row", bound=Model)
 Parameters = Mapping[str, object] | Sequence[object]
@@ -46,12 +46,11 @@ def as_json_rows(rows: Sequence[Mapping[str, object]]) -> str:
     return orjson.dumps(rows, default=str).decode()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Session:
-    """What belongs to one session with the server: which statements it knows, and how values are written and read."""
+    """How values are written and read in one session with the server."""
 
     transformer: "psycopg.abc.Transformer"
-    known: set[bytes] = field(default_factory=set)
 
     def rows(self, result: PGresult) -> list[Answer]:
         """Read the rows of a result."""
@@ -101,14 +100,11 @@ class Statement:
 
     def row(self, values: Parameters = ()) -> Answer | None:
         """Run the statement and return its first row, or None."""
-        rows = self.rows(values)
-        return rows[0] if rows else None
+        return self.send(values).row()
 
     def rows(self, values: Parameters = ()) -> list[Answer]:
         """Run the statement and return its rows; none for one that gives none. Raises Django's database errors."""
-        database = _database()
-        session, message = self._message(database, values)
-        return session.rows(database.say(message))
+        return self.send(values).rows()
 
     def send(self, values: Parameters = ()) -> "Reply":
         """Let the statement run with what is said next in this transaction, before it; outside of one at once.
@@ -125,7 +121,7 @@ class Statement:
         return Reply(database, session, message)
 
     def _message(self, database: DatabaseWrapper, values: Parameters) -> "tuple[_Session, Message]":
-        """Write the statement as a message, on a connection that is open and knows it."""
+        """Write the statement as a message, on a connection that is open."""
         database.validate_no_broken_transaction()
         database.close_if_health_check_failed()
         database.ensure_connection()
@@ -134,17 +130,9 @@ class Statement:
         ordered = [values[name] for name in self._names] if isinstance(values, Mapping) else values
         with database.wrap_database_errors:
             session = _session(database.connection)
-            key = self._learnt(database, session) if settings.PREPARED_STATEMENTS else b""
             given = session.transformer.dump_sequence(ordered, [PyFormat.TEXT] * len(ordered))
+        key = self._key if settings.PREPARED_STATEMENTS else b""
         return session, Message(self._numbered, given, key, self._format)
-
-    def _learnt(self, database: DatabaseWrapper, session: "_Session") -> bytes:
-        if self._key not in session.known:
-            database.say_what_waits()  # a savepoint must be there, should this fail
-            server = database.connection.pgconn
-            checked(server, server.prepare(self._key, self._numbered))
-            session.known.add(self._key)
-        return self._key
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +178,10 @@ class PreparedRead(Generic[Row]):
 
     def first(self, **values: UUID | str) -> Row | None:
         """Return the row, or None. A read that locks raises TransactionManagementError outside a transaction."""
+        return self.send(**values).first()
+
+    def send(self, **values: UUID | str) -> "RowReply[Row]":
+        """Let the row be read with what is said next in this transaction; raises what ``first`` raises."""
         if values.keys() != self._samples.keys():
             raise TypeError(f"the places are {sorted(self._samples)}, the values {sorted(values)}")
         if self._composed is None:
@@ -198,8 +190,20 @@ class PreparedRead(Generic[Row]):
         if composed.locks and not connection.in_atomic_block:
             raise TransactionManagementError("select_for_update cannot be used outside of a transaction.")
         parameters = [values[name] if name else constant for name, constant in composed.parameters]
-        row = composed.statement.row(parameters)
-        found: Row | None = None if row is None else composed.instance(list(row))
+        return RowReply(composed, composed.statement.send(parameters))
+
+
+@dataclass(frozen=True, slots=True)
+class RowReply(Generic[Row]):
+    """The row that a read sent along with others will have found."""
+
+    _composed: "_Composed"
+    _reply: Reply
+
+    def first(self) -> Row | None:
+        """Return it, or None; raises what ``Reply.rows`` raises."""
+        row = self._reply.row()
+        found: Row | None = None if row is None else self._composed.instance(list(row))
         return found
 
 

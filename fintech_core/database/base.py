@@ -36,7 +36,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         messages, self._waiting = [*self._waiting, message], []
         with self.wrap_database_errors:
-            return converse(self.connection, messages)[-1]
+            converse(self.connection, messages)
+        return message.heard()
 
     def say_with_next(self, message: Message) -> None:
         """Let a message wait for what is said next in this transaction."""

@@ -317,6 +317,41 @@ class TestWhatWaits:
         assert keys() == ["k"]
 
 
+@pytest.mark.usefixtures("committed_db")
+class TestLessons:
+    """A session is taught a prepared statement once, on the way, whatever goes before it."""
+
+    def test_the_first_use_waits_no_more_often_than_the_next(self, learnt: None, wire: Wire) -> None:
+        half, third = Statement("SELECT %s::int / 2"), Statement("SELECT %s::int / 3")
+        with transaction.atomic():
+            halves = [half.send([number]) for number in (2, 4)]
+            thirds = [third.send([3]), third.send([6])]
+            assert [reply.row() for reply in (*halves, *thirds)] == [(1,), (2,), (1,), (2,)]
+            assert wire.round_trips() == 1
+            assert half.row([6]) == (3,)
+            assert wire.round_trips() == 2
+        assert wire.heard().count('Parse\t "fintech_core_') == 2
+
+    def test_what_fails_before_one_lets_it_be_taught_later(self) -> None:
+        double = Statement("SELECT %s::int * 2")
+        with pytest.raises(DataError):
+            in_a_transaction(lambda: QUOTIENT.send([0]), lambda: double.row([1]))
+        assert [double.row([1]), double.row([2])] == [(2,), (4,)]
+
+    def test_one_that_fails_in_use_was_taught(self) -> None:
+        ratio = Statement("SELECT 2 / %s::int")
+        with pytest.raises(DataError):
+            ratio.row([0])
+        assert ratio.row([1]) == (2,)
+
+    def test_one_that_is_dropped_was_never_taught(self) -> None:
+        triple = Statement("SELECT %s::int * 3")
+        with transaction.atomic():
+            triple.send([1])
+            transaction.set_rollback(True)
+        assert triple.row([1]) == (3,)
+
+
 @pytest.mark.usefixtures("learnt")
 class TestCommit:
     def test_nothing_is_sent_where_nothing_was_begun(self, tmp_path: Path) -> None:

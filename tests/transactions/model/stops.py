@@ -54,16 +54,15 @@ def installed() -> Iterator[None]:
             hook.before(str(query), self.connection)
         return execute(self, query, *given, **options)
 
-    def converse_with_stop(connection: "psycopg.Connection[Any]", messages: Sequence[Message]) -> Any:
+    def converse_with_stop(connection: "psycopg.Connection[Any]", messages: Sequence[Message]) -> None:
         hook: Hook | None = getattr(_hooks, "now", None)
         commits = messages[-1].text == COMMIT.encode()
         statements = b"; ".join(message.text for message in messages if not message.is_command)
         if hook is not None and (commits or statements):
             hook.before(COMMIT if commits else statements.decode(), connection)
-        heard = converse(connection, messages)
+        converse(connection, messages)
         if hook is not None and commits:
             hook.committed(connection)
-        return heard
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psycopg.Cursor, "execute", execute_with_stop)
