@@ -113,6 +113,12 @@ class TransactionDraft:
         """What leaves the sender: amount and fee."""
         return self.amount + self.fee
 
+    @property
+    def is_contestable(self) -> bool:
+        """Whether only the database knows if it may be booked: things happen once, and into months that are open."""
+        once = self.reference or self.source or self.reverses_id or self.refund_of_id
+        return bool(once or self.effective_at)
+
 
 Guard = Callable[[TransactionDraft], TransactionDraft | None]
 

@@ -1,12 +1,13 @@
 """Reads of wallets, always scoped by owner."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from fintech_core.exceptions import NotFound
 from fintech_core.money import format_amount
-from fintech_core.prepared import PreparedRead
+from fintech_core.prepared import PreparedRead, RowReply
 from users.models import User
 from wallet.enums import WalletKind
 from wallet.models import Wallet
@@ -50,7 +51,24 @@ def get_wallet_for(*, user: User, wallet_id: UUID) -> Wallet:
 
 def get_main_wallet(*, user_id: UUID, currency: str) -> Wallet:
     """Return the main wallet of a user in this currency; raises NotFound when none is open."""
-    wallet = _MAIN_WALLET.first(user_id=user_id, currency=currency)
-    if wallet is None:
-        raise NotFound(f"There is no {currency} wallet.")
-    return wallet
+    return ask_for_main_wallet(user_id=user_id, currency=currency).get()
+
+
+def ask_for_main_wallet(*, user_id: UUID, currency: str) -> "MainWallet":
+    """Let the main wallet of a user be read with what is said next in this transaction."""
+    return MainWallet(currency, _MAIN_WALLET.send(user_id=user_id, currency=currency))
+
+
+@dataclass(frozen=True, slots=True)
+class MainWallet:
+    """A main wallet that was asked for."""
+
+    currency: str
+    _reply: RowReply[Wallet]
+
+    def get(self) -> Wallet:
+        """Return it; raises NotFound when none is open in this currency."""
+        wallet = self._reply.first()
+        if wallet is None:
+            raise NotFound(f"There is no {self.currency} wallet.")
+        return wallet

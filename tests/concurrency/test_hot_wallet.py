@@ -1,14 +1,19 @@
 """One wallet that everybody wants at once: money in, money out, promises and their ends."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from uuid import uuid4
 
+import psycopg
 from django.db import connection, transaction
 
 from fintech_core import clock
 from tests.concurrency.racing import DONE, balances, credit, hold, race, send, settle, void
 from tests.databases import Databases
 from tests.factories import StaffFactory, UserFactory
+from tests.transactions.attacks import conninfo, wait_for_a_waiter
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.story import bill_draft, happened
 from transactions.drafts import Authorize
@@ -16,6 +21,7 @@ from transactions.models import LedgerEntry, Transaction
 from transactions.services import TransactionService
 from transactions.services.expiry import expire_holds
 from users.models import User
+from wallet.models import Wallet
 
 
 def versions(person: User) -> list[int]:
@@ -77,6 +83,27 @@ class TestMerchant:
         assert after.balance - after.held == 20
 
 
+class TestRecordedTime:
+    def test_is_after_the_wait_for_the_wallet(self) -> None:
+        """Whoever asks about the past takes the lock: what comes after them must not be recorded before."""
+        payer, merchant = UserFactory(), UserFactory()
+        fund(payer, "100.00")
+        purse, till = main_wallet(payer), main_wallet(merchant)
+        with (
+            psycopg.connect(conninfo("default")) as asking,
+            psycopg.connect(conninfo("default"), autocommit=True) as watcher,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            asking.execute("SELECT FROM wallet_wallet WHERE id = %s FOR NO KEY UPDATE", [till.pk])
+            paid = pool.submit(in_a_thread, lambda: send(purse, till, "1.00"))
+            wait_for_a_waiter(watcher)
+            (released,) = asking.execute("SELECT clock_timestamp()").fetchone() or ()
+            asking.commit()
+            moment = paid.result(timeout=30).created_at
+        assert moment > released
+        assert recorded(purse, till) == [moment, moment]
+
+
 class TestThreeEndsOfAHold:
     def test_captures_voids_and_expiry_at_once_end_it_once(self) -> None:
         ends: set[str] = set()
@@ -108,3 +135,17 @@ def give_back(paid: Transaction, staff: User) -> None:
     """Refund a payment whole."""
     row = Transaction.objects.get(pk=paid.pk)
     TransactionService.refund(row, actor=staff, reason="returned goods", now=clock.now())
+
+
+def recorded(*wallets: Wallet) -> list[datetime]:
+    """Return when the last entry of each wallet was recorded."""
+    lines = LedgerEntry.objects.filter(wallet__in=wallets).order_by("wallet", "-wallet_version")
+    return list(lines.distinct("wallet").values_list("created_at", flat=True))
+
+
+def in_a_thread(work: Callable[[], Transaction]) -> Transaction:
+    """Work, and leave no connection behind."""
+    try:
+        return work()
+    finally:
+        connection.close()

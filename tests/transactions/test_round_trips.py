@@ -22,7 +22,7 @@ def send(client: APIClient, to: User) -> None:
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_a_transfer_waits_nine_times_and_three_times_with_its_wallets_locked(
+def test_a_transfer_waits_seven_times_and_twice_with_its_wallets_locked(
     tmp_path: Path, settings: Settings
 ) -> None:
     settings.RATE_LIMITS = False
@@ -34,8 +34,8 @@ def test_a_transfer_waits_nine_times_and_three_times_with_its_wallets_locked(
     send(client, bola)  # the session learns its statements
     with listening(tmp_path) as wire:
         send(client, bola)
-        # Was there an answer before, the PIN, its COMMIT, the key, the recipient, the sender; then these three. Whoever
+        # Was there an answer before, the PIN, its COMMIT, the key, both people's wallets; then these two. Whoever
         # comes with a token is looked up besides.
-        assert wire.round_trips() == 9
-        assert wire.round_trips(from_value=wallet) == 3
+        assert wire.round_trips() == 7
+        assert wire.round_trips(from_value=wallet) == 2
     assert main_wallet(bola).balance == 2

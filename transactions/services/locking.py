@@ -17,14 +17,18 @@ from fintech_core.exceptions import NotFound
 from fintech_core.prepared import Statement
 from transactions.limits import Spent
 
-# The order is what keeps two postings from waiting for each other in a ring.
+# The order is what keeps two postings from waiting for each other in a ring. The clock stands outside, since what a
+# statement that locks computes it computes before it waits for the lock.
 _LOCK: Final = """
-    SELECT w.id, w.owner_id, w.kind, w.currency, w.status, u.kyc_tier, w.balance, w.held, w.version, w.last_entry_at,
-           w.spent_today, w.spent_this_month, w.spent_on
-    FROM wallet_wallet w JOIN users_user u ON u.id = w.owner_id
-    WHERE w.id = ANY(%(wanted)s::uuid[])
-    ORDER BY w.id
-    FOR NO KEY UPDATE OF w
+    SELECT locked.*, clock_timestamp()
+    FROM (
+        SELECT w.id, w.owner_id, w.kind, w.currency, w.status, u.kyc_tier, w.balance, w.held, w.version,
+               w.last_entry_at, w.spent_today, w.spent_this_month, w.spent_on
+        FROM wallet_wallet w JOIN users_user u ON u.id = w.owner_id
+        WHERE w.id = ANY(%(wanted)s::uuid[])
+        ORDER BY w.id
+        FOR NO KEY UPDATE OF w
+    ) AS locked
 """
 # A UUID compares like its number, which is compared several times as fast.
 _AS_NUMBER: Final = attrgetter("int")
@@ -37,7 +41,10 @@ LOCK_PAIR = Statement(_LOCK.replace("= ANY(%(wanted)s::uuid[])", "IN (%(first)s,
 
 @dataclass(slots=True)
 class LockedWallet:
-    """A wallet whose row this transaction holds. Amounts are in major units of ``currency``."""
+    """A wallet whose row this transaction holds since ``locked_at``, the database's time.
+
+    Amounts are in major units of ``currency``.
+    """
 
     id: UUID
     owner_id: UUID
@@ -50,6 +57,7 @@ class LockedWallet:
     version: int
     last_entry_at: datetime | None
     spent: Spent
+    locked_at: datetime
     entries: int = 0
 
     @property
@@ -80,5 +88,18 @@ def lock_wallets(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
 
 def _locked(row: tuple[Any, ...]) -> LockedWallet:
     """Make the working copy of a wallet from the columns that the lock statement reads."""
-    spent = Spent(row[10], row[11], row[12])
-    return LockedWallet(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], spent)
+    pk, owner_id, kind, currency, status, tier, balance, held, version, last_entry_at, *spent, locked_at = row
+    return LockedWallet(
+        pk,
+        owner_id,
+        kind,
+        currency,
+        status,
+        tier,
+        balance,
+        held,
+        version,
+        last_entry_at,
+        Spent(*spent),
+        locked_at,
+    )

@@ -285,5 +285,7 @@ class Step:
                 "effective_at": draft.effective_at,
             }
         )
+        if draft.is_contestable:
+            self.batch.is_contestable = True
         if draft.conversion is not None:
             self.batch.conversions[draft.id] = draft.conversion

@@ -14,7 +14,7 @@ from transactions.rendering import masked_name
 from transactions.selectors import find_recipient, find_wallet_of
 from transactions.services.ledger import TransactionService
 from users.models import User
-from wallet.selectors import get_main_wallet
+from wallet.selectors import ask_for_main_wallet
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,14 @@ def send_money(
     WalletFrozen, MoneyOutPaused, NotFound (no wallet in this currency), PreconditionFailed (``if_match`` names another
     state of the sender's wallet).
     """
+    asked = ask_for_main_wallet(user_id=sender.pk, currency=currency)  # and the next, in one wait
     target = find_wallet_of(to=to, currency=currency)
     recipient = target.owner if target is not None else find_recipient(to=to)
     if recipient is None:
         raise RecipientNotFound("Nobody here has this e-mail address or verified phone number.")
     if recipient.pk == sender.pk:
         raise SameWallet("Sender and recipient are the same person.")
-    source = get_main_wallet(user_id=sender.pk, currency=currency)
+    source = asked.get()
     if target is None:
         raise RecipientCannotReceive(f"The recipient has no {currency} wallet.")
     sent = TransactionService.transfer_money(

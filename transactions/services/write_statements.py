@@ -1,8 +1,8 @@
 """The one statement that writes a business step: transactions, holds resolved, wallets and entries together.
 
 It is a data-modifying CTE over one JSON document for each table, so it costs one round trip however many movements it
-carries, and the triggers, which fire at its end, see all tables and can each check the whole. Time is the database's,
-read under the wallet locks and never before a wallet's last entry.
+carries, and the triggers, which fire at its end, see all tables and can each check the whole. What it is given is all
+that it writes, the moment included; so a step that only posts has no answer to wait for.
 """
 
 from typing import Final
@@ -18,9 +18,9 @@ new_transactions AS (
         effective_at)
     SELECT d.id, d.reference, d.type, d.status, d.currency, d.amount, d.fee, d.hold_amount, d.expires_at,
            d.from_wallet_id, d.to_wallet_id, d.from_user_id, d.to_user_id, d.initiated_by_id, d.description,
-           d.metadata, d.reverses_id, d.refund_of_id, d.source_kind, d.source_id, NULL, '', NULL, '', moment.at,
-           CASE WHEN d.status = 'completed' THEN moment.at END, d.effective_at
-    FROM moment, json_to_recordset(%(transactions)s::json) AS d(
+           d.metadata, d.reverses_id, d.refund_of_id, d.source_kind, d.source_id, NULL, '', NULL, '',
+           %(moment)s::timestamptz, CASE WHEN d.status = 'completed' THEN %(moment)s::timestamptz END, d.effective_at
+    FROM json_to_recordset(%(transactions)s::json) AS d(
         id uuid, reference text, type text, status text, currency text, amount numeric, fee numeric,
         hold_amount numeric, expires_at timestamptz, from_wallet_id uuid, to_wallet_id uuid, from_user_id uuid,
         to_user_id uuid, initiated_by_id uuid, description text, metadata jsonb, reverses_id uuid, refund_of_id uuid,
@@ -33,8 +33,9 @@ new_transactions AS (
 _RESOLVED = """
 resolved AS (
     UPDATE transactions_transaction t
-    SET status = r.status, amount = r.amount, fee = r.fee, failure_code = r.failure_code, completed_at = moment.at
-    FROM moment, (
+    SET status = r.status, amount = r.amount, fee = r.fee, failure_code = r.failure_code,
+        completed_at = %(moment)s::timestamptz
+    FROM (
         SELECT * FROM json_to_recordset(%(resolutions)s::json) AS r(
             id uuid, status text, amount numeric, fee numeric, failure_code text)
         LIMIT (SELECT %(resolved)s::bigint)) AS r
@@ -46,9 +47,9 @@ _WALLETS = """
 wallets AS (
     UPDATE wallet_wallet w
     SET balance = d.balance, held = d.held, version = d.version,
-        last_entry_at = CASE WHEN d.entries > 0 THEN moment.at ELSE w.last_entry_at END,
+        last_entry_at = CASE WHEN d.entries > 0 THEN %(moment)s::timestamptz ELSE w.last_entry_at END,
         spent_today = d.spent_today, spent_this_month = d.spent_this_month, spent_on = d.spent_on
-    FROM moment, (
+    FROM (
         SELECT * FROM json_to_recordset(%(wallets)s::json) AS d(
             id uuid, balance numeric, held numeric, version bigint, entries int, spent_today numeric,
             spent_this_month numeric, spent_on date)
@@ -57,34 +58,26 @@ wallets AS (
 )"""
 
 _ENTRIES = """
-entries AS (
     INSERT INTO transactions_ledgerentry (
         transaction_id, account_id, wallet_id, direction, amount, currency, wallet_balance_after, wallet_version,
         created_at, effective_at)
     SELECT e.transaction_id, e.account_id, e.wallet_id, e.direction, e.amount, e.currency, e.balance_after, e.version,
-           moment.at, e.effective_at
-    FROM moment, ROWS FROM (json_to_recordset(%(entries)s::json) AS (
+           %(moment)s::timestamptz, e.effective_at
+    FROM ROWS FROM (json_to_recordset(%(entries)s::json) AS (
         transaction_id uuid, account_id bigint, wallet_id uuid, direction text, amount numeric, currency text,
         balance_after numeric, version bigint, effective_at timestamptz)) WITH ORDINALITY AS e(
         transaction_id, account_id, wallet_id, direction, amount, currency, balance_after, version, effective_at, line)
     {only_resolved}
-    ORDER BY e.line
-)"""
+    ORDER BY e.line"""
 
 _ONLY_RESOLVED = """
     WHERE e.transaction_id NOT IN (SELECT id FROM json_to_recordset(%(resolutions)s::json) AS r(id uuid))
        OR e.transaction_id IN (SELECT id FROM resolved)"""
 
-_MOMENT = (
-    "WITH moment AS MATERIALIZED (SELECT greatest(clock_timestamp(), %(not_before)s::timestamptz) AS at),"
-)
-
 # A posting without wallets must have its transaction id before it draws an entry id: what proves that the past is
-# complete relies on it. A wallet lock gives one.
-TAKE_TRANSACTION_ID = Statement("SELECT pg_current_xact_id()")
+# complete relies on it. A wallet lock gives one, and tells the time.
+TAKE_TRANSACTION_ID = Statement("SELECT pg_current_xact_id()::text, clock_timestamp()", binary=True)
 
-_ONLY_POSTED_ENTRIES = _ENTRIES.replace("{only_resolved}", "")
-_ALL_ENTRIES = _ENTRIES.replace("{only_resolved}", _ONLY_RESOLVED)
 # Ordinary steps pay nothing for what a conversion writes besides: a step that has one runs a statement of its own.
 _CONVERTED = """
     LEFT JOIN json_to_recordset(%(conversions)s::json) AS c(id uuid, amount numeric, currency text, rate numeric)
@@ -99,16 +92,13 @@ _CONVERTING = (
 
 
 def _statement(*, resolves: bool, converts: bool) -> Statement:
+    """Compose the statement; where it resolves holds it answers how many, otherwise nothing."""
     movements = _CONVERTING if converts else _NEW_TRANSACTIONS
-    parts = (
-        (movements, _RESOLVED, _WALLETS, _ALL_ENTRIES)
-        if resolves
-        else (movements, _WALLETS, _ONLY_POSTED_ENTRIES)
-    )
-    resolved = "(SELECT count(*) FROM resolved)" if resolves else "0"
-    return Statement(
-        "".join((_MOMENT, ",".join(parts), " SELECT at, ", resolved, " FROM moment")), binary=True
-    )
+    if not resolves:
+        return Statement("".join(("WITH", movements, ",", _WALLETS, _ENTRIES.replace("{only_resolved}", ""))))
+    entries = "".join(("\nentries AS (", _ENTRIES.replace("{only_resolved}", _ONLY_RESOLVED), "\n)"))
+    parts = ",".join((movements, _RESOLVED, _WALLETS, entries))
+    return Statement("".join(("WITH", parts, "\nSELECT count(*) FROM resolved")), binary=True)
 
 
 # By whether a step resolves holds, and whether it converts.

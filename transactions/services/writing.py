@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -86,6 +87,8 @@ class Batch:
     resolutions: list[Resolution] = field(default_factory=list)
     entries: list[EntryRow] = field(default_factory=list)
     conversions: dict[UUID, Conversion] = field(default_factory=dict)
+    # Whether the database may refuse it for what only it knows: what was booked before, which month is closed.
+    is_contestable: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -100,11 +103,13 @@ class NotAllResolved(Exception):
 def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
     """Run the write statement and return the recorded time.
 
-    The caller holds the wallets' locks. Raises NotAllResolved, IntegrityError (the database's own refusals).
+    The caller holds the wallets' locks. A batch that resolves nothing and is not contestable is written with what is
+    said next in the transaction, its COMMIT at the latest: the database could only refuse it for a fault of ours.
+    Raises NotAllResolved, IntegrityError (the database's own refusals).
     """
-    latest = max((wallet.last_entry_at for wallet in wallets.values() if wallet.last_entry_at), default=None)
+    moment = _moment(wallets)
     parameters: dict[str, object] = {
-        "not_before": latest,
+        "moment": moment,
         "transactions": as_json_rows([_with_json_metadata(row) for row in batch.transactions]),
         "wallets": as_json_rows([_wallet_row(wallet) for wallet in wallets.values()]),
         "locked": len(wallets),
@@ -120,13 +125,22 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
                 for pk, found in batch.conversions.items()
             ]
         )
-    if not wallets:
-        TAKE_TRANSACTION_ID.row()
-    row = WRITE[bool(batch.resolutions), bool(batch.conversions)].row(parameters)
-    if row is None or row[1] != len(batch.resolutions):
-        raise NotAllResolved
-    moment: datetime = row[0]
+    said = WRITE[bool(batch.resolutions), bool(batch.conversions)].send(parameters)
+    if batch.is_contestable or batch.resolutions:
+        resolved = said.row() or (0,)
+        if resolved[0] != len(batch.resolutions):
+            raise NotAllResolved
     return moment
+
+
+def _moment(wallets: Mapping[UUID, LockedWallet]) -> datetime:
+    """Return when the last of the wallets was locked, but never before the last entry of one."""
+    if not wallets:
+        taken = TAKE_TRANSACTION_ID.rows()
+        return taken[0][1]  # type: ignore[no-any-return]
+    locked = (wallet.locked_at for wallet in wallets.values())
+    entered = (wallet.last_entry_at for wallet in wallets.values() if wallet.last_entry_at)
+    return max(chain(locked, entered))
 
 
 def as_written(
