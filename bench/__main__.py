@@ -62,7 +62,7 @@ def _ledger(outcome: Outcome, main_ground: Ground) -> None:
     contenders = plan.ledger_contenders(main_ground, hordak)
     print(f"racing {len(contenders)} contenders …", flush=True)
     _race(outcome, contenders)
-    outcome.figures |= plan.figures_of_the_ledger(outcome.medians)
+    outcome.figures |= plan.figures_of_the_ledger(outcome.rates)
 
 
 def _web(outcome: Outcome, main_ground: Ground) -> None:
@@ -75,7 +75,7 @@ def _web(outcome: Outcome, main_ground: Ground) -> None:
             outcome.figures[f"{program}_worker_peak_memory_mb"] = server.peak_memory_mb()
         finally:
             server.stop()
-    outcome.figures |= plan.figures_of_the_web(outcome.medians)
+    outcome.figures |= plan.figures_of_the_web(outcome.rates)
 
 
 def _counted(outcome: Outcome, main_ground: Ground) -> None:
@@ -104,7 +104,7 @@ def _growth(outcome: Outcome, ledgers: Ledgers, entries: int) -> None:
     growth.warm(ledgers.large)
     print(f"racing on 10,000 and on {entries:,} entries …", flush=True)
     _race(outcome, plan.growth_contenders(ledgers))
-    outcome.figures |= plan.figures_of_growth(outcome.medians, entries)
+    outcome.figures |= plan.figures_of_growth(outcome.rates, entries)
 
 
 def _race(outcome: Outcome, contenders: list[Contender]) -> None:

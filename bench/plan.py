@@ -1,15 +1,17 @@
 """What is compared with what: the contenders of a round, and the figures made of their medians."""
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.ground import HORDAK_SETTINGS, Ground
 from bench.growth import Ledgers
+from bench.people import MERCHANT
 from bench.pools import Contender, PgBench, Pool
 
 CLIENTS = 4
 OTHER_CLIENT_COUNTS = (1, 2, 8, 16)
-Medians = Mapping[str, float]
+Rates = Mapping[str, Sequence[float]]
 TEN_MILLION = 10_000_000
 # What is done on a small and on a large ledger: name, contender, processes, which small ledger. A page is compared with
 # one of as many lines.
@@ -60,6 +62,8 @@ def ledger_contenders(main: Ground, hordak: Ground) -> list[Contender]:
     return [
         *scripts,
         PgBench("fn", main, "fn.pgbench", CLIENTS),
+        PgBench("sql, one receiver", main, "sql.pgbench", CLIENTS, MERCHANT),
+        PgBench("fn, one receiver", main, "fn.pgbench", CLIENTS, MERCHANT),
         PgBench("bare", main, "bare.pgbench", CLIENTS),
         Pool("naive", main, "naive:spread"),
         Pool("hordak", hordak, "hordak:spread", settings=HORDAK_SETTINGS),
@@ -91,42 +95,48 @@ def growth_contenders(ledgers: Ledgers) -> list[Contender]:
     ]
 
 
-def figures_of_the_ledger(medians: Medians) -> dict[str, float]:
-    """Divide the medians of the ledger's contenders."""
-    transfer, best_sql = (
-        medians["transfer"],
-        max(rate for name, rate in medians.items() if name.startswith("sql x")),
-    )
-    fresh = medians["batches, new sessions"] / medians["single"]
-    used = medians["batches"] / medians["single after batches"]
+def figures_of_the_ledger(rates: Rates) -> dict[str, float]:
+    """Compare the ledger's contenders."""
+    scripts = [f"sql x{count}" for count in (CLIENTS, *OTHER_CLIENT_COUNTS)]
+    best_sql = max(scripts, key=lambda name: statistics.median(rates[name]))
+    fresh = ratio(rates, "batches, new sessions", "single")
+    used = ratio(rates, "batches", "single after batches")
     return {
-        "transfer_vs_sql": transfer / medians[f"sql x{CLIENTS}"],
-        "transfer_vs_sql_at_its_best": transfer / best_sql,
-        "transfer_vs_fn": transfer / medians["fn"],
-        "transfer_vs_bare": transfer / medians["bare"],
-        "transfer_vs_hordak": transfer / medians["hordak"],
-        "transfer_vs_naive": transfer / medians["naive"],
-        "hot_vs_uniform": medians["one fee account"] / medians["own fee accounts"],
-        "one_receiver_vs_uniform": medians["one receiver"] / transfer,
+        "transfer_vs_sql": ratio(rates, "transfer", f"sql x{CLIENTS}"),
+        "transfer_vs_sql_at_its_best": ratio(rates, "transfer", best_sql),
+        "transfer_vs_fn": ratio(rates, "transfer", "fn"),
+        "transfer_vs_bare": ratio(rates, "transfer", "bare"),
+        "transfer_vs_hordak": ratio(rates, "transfer", "hordak"),
+        "transfer_vs_naive": ratio(rates, "transfer", "naive"),
+        "hot_vs_uniform": ratio(rates, "one fee account", "own fee accounts"),
+        "one_receiver_vs_uniform": ratio(rates, "one receiver", "transfer"),
+        "one_receiver_vs_uniform_by_sql": ratio(rates, "sql, one receiver", f"sql x{CLIENTS}"),
+        "one_receiver_vs_uniform_by_fn": ratio(rates, "fn, one receiver", "fn"),
         "bulk_vs_single": min(fresh, used),
         "bulk_vs_single_fresh_session": fresh,
         "bulk_vs_single_used_session": used,
     }
 
 
-def figures_of_the_web(medians: Medians) -> dict[str, float]:
-    """Divide the medians of the product's own server, and compare it with the other."""
+def figures_of_the_web(rates: Rates) -> dict[str, float]:
+    """Compare what is asked of the product's own server, and that one with the other, which ran at another time."""
+    ours, other = (statistics.median(rates[f"http transfer, {name}"]) for name in ("granian", "gunicorn"))
     return {
-        "http_transfer_vs_noop": medians["http transfer, granian"] / medians["http noop, granian"],
-        "granian_vs_gunicorn": medians["http transfer, granian"] / medians["http transfer, gunicorn"],
+        "http_transfer_vs_noop": ratio(rates, "http transfer, granian", "http noop, granian"),
+        "granian_vs_gunicorn": ours / other,
     }
 
 
-def figures_of_growth(medians: Medians, entries: int) -> dict[str, float]:
-    """Divide the large ledger's medians by the small one's; the key says how large it was."""
+def figures_of_growth(rates: Rates, entries: int) -> dict[str, float]:
+    """Compare the large ledger with the small one; the key says how large it was."""
     key = "growth_10m" if entries == TEN_MILLION else f"growth_{entries}"
     parts = {
-        f"{key}_{name.replace(' ', '_')}": medians[f"{name}, large"] / medians[f"{name}, small"]
+        f"{key}_{name.replace(' ', '_')}": ratio(rates, f"{name}, large", f"{name}, small")
         for name, *_ in GROWING
     }
     return {key: min(parts.values()), **parts}
+
+
+def ratio(rates: Rates, name: str, other: str) -> float:
+    """Return the median of what the rounds say: both ran in the same minute there, whatever the machine did later."""
+    return statistics.median(one / two for one, two in zip(rates[name], rates[other], strict=True))

@@ -82,12 +82,13 @@ class Pool(Contender):
 
 @dataclass
 class PgBench(Contender):
-    """A script of ``sql/`` under pgbench with prepared statements."""
+    """A script of ``sql/`` under pgbench with prepared statements; everybody pays ``merchant`` where there is one."""
 
     name: str
     ground: Ground
     script: str
     clients: int = 4
+    merchant: int = 0
 
     def run(self, seconds: float) -> float:
         """Run the script; raises when pgbench or a statement fails."""
@@ -98,7 +99,7 @@ class PgBench(Contender):
             str(self.ground.servers.bin_dir / "pgbench"), "--protocol=prepared", "--no-vacuum",
             f"--file={SQL / self.script}", f"--client={self.clients}", f"--jobs={self.clients}",
             f"--time={max(1, round(seconds))}", f"--define=people={self.ground.people}",
-            f"--define=account={account}", self.ground.url,
+            f"--define=account={account}", f"--define=merchant={self.merchant}", self.ground.url,
         ]  # fmt: skip
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         found = _TPS.search(ended.stdout)

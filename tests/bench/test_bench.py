@@ -64,22 +64,32 @@ class TestFigures:
         assert {figure.key for figure in plan.FIGURES} >= KEYS
 
     def test_the_worse_of_two_sessions_counts(self) -> None:
-        medians = {
-            "transfer": 100.0, "sql x4": 150.0, "sql x1": 50.0, "sql x8": 200.0, "fn": 300.0, "bare": 120.0,
-            "naive": 25.0, "hordak": 50.0, "one fee account": 90.0, "own fee accounts": 100.0, "one receiver": 60.0,
-            "single": 40.0, "single after batches": 50.0, "batches": 500.0, "batches, new sessions": 480.0,
+        rates = {
+            "transfer": [100.0], "sql x4": [150.0], "sql x1": [50.0], "sql x2": [90.0], "sql x8": [200.0],
+            "sql x16": [190.0], "fn": [300.0], "bare": [120.0], "naive": [25.0], "hordak": [50.0],
+            "one fee account": [90.0], "own fee accounts": [100.0], "one receiver": [60.0],
+            "sql, one receiver": [75.0], "fn, one receiver": [200.0], "single": [40.0],
+            "single after batches": [50.0], "batches": [500.0], "batches, new sessions": [480.0],
         }  # fmt: skip
-        found = plan.figures_of_the_ledger(medians)
+        found = plan.figures_of_the_ledger(rates)
         assert found["transfer_vs_sql"] == pytest.approx(100 / 150)
         assert found["transfer_vs_sql_at_its_best"] == pytest.approx(0.5)
         assert (found["transfer_vs_naive"], found["transfer_vs_hordak"]) == (4.0, 2.0)
         assert (found["bulk_vs_single"], found["hot_vs_uniform"]) == (10.0, 0.9)
+        assert (found["one_receiver_vs_uniform"], found["one_receiver_vs_uniform_by_sql"]) == (0.6, 0.5)
+
+    def test_what_ran_in_the_same_round_is_compared(self) -> None:
+        """The machine was twice as fast in the second round, and disturbed one of the two in the third."""
+        rates = {"one": [100.0, 200.0, 30.0], "other": [50.0, 100.0, 60.0]}
+        assert plan.ratio(rates, "one", "other") == 2.0
+        with pytest.raises(ValueError, match="zip"):
+            plan.ratio({**rates, "other": [50.0]}, "one", "other")
 
     def test_only_ten_million_entries_are_called_so(self) -> None:
-        medians = {f"{name}, {size}": 90.0 for name, *_ in plan.GROWING for size in ("small", "large")}
-        medians["first page, large"] = 45.0
-        assert plan.figures_of_growth(medians, 10_000_000)["growth_10m"] == 0.5
-        assert "growth_10m" not in plan.figures_of_growth(medians, 100_000)
+        rates = {f"{name}, {size}": [90.0] for name, *_ in plan.GROWING for size in ("small", "large")}
+        rates["first page, large"] = [45.0]
+        assert plan.figures_of_growth(rates, 10_000_000)["growth_10m"] == 0.5
+        assert "growth_10m" not in plan.figures_of_growth(rates, 100_000)
 
     def test_what_was_not_measured_is_not_called_met(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
