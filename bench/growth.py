@@ -25,11 +25,17 @@ class Ledgers:
 
 # A ledger that has been at work has what it works with in memory. Only a walk along an index fills PostgreSQL's own
 # cache; what reads a large table from end to end goes past it.
+_ONLY_BY_INDEX = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off"
 _WALKS = (
-    "SET enable_seqscan = off",
-    "SET enable_bitmapscan = off",
-    "SELECT count(amount) FROM transactions_ledgerentry WHERE wallet_id IS NOT NULL",
-    "SELECT count(description) FROM transactions_transaction WHERE id IS NOT NULL",
+    "SELECT amount FROM transactions_ledgerentry ORDER BY wallet_id, wallet_version",
+    "SELECT amount FROM transactions_ledgerentry WHERE wallet_balance_after IS NOT NULL"
+    " ORDER BY wallet_id, created_at, id",
+    "SELECT description FROM transactions_transaction ORDER BY id",
+    "SELECT balance FROM wallet_wallet ORDER BY id",
+    "SELECT email FROM users_user ORDER BY id",
+    "SELECT transaction_id FROM transactions_ledgerentry ORDER BY transaction_id",
+    "SELECT from_user_id FROM transactions_transaction ORDER BY from_user_id, created_at, id",
+    "SELECT to_user_id FROM transactions_transaction ORDER BY to_user_id, created_at, id",
 )
 
 
@@ -71,5 +77,6 @@ def _add_history(ledger: Ground, entries: int) -> None:
 def warm(large: Ground) -> None:
     """Read the large ledger once, as long work would have."""
     with psycopg.connect(large.owner_url, autocommit=True) as connection:
-        for statement in _WALKS:
-            connection.execute(statement)
+        connection.execute(_ONLY_BY_INDEX)
+        for walk in _WALKS:
+            connection.execute(f"EXPLAIN ANALYZE {walk}")  # runs it, and keeps the rows to itself
