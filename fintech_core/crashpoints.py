@@ -1,8 +1,9 @@
 """Named points where a test may kill or pause the process.
 
 A test arms a point by creating a file in ``CRASH_POINTS_DIR``: ``NAME.kill`` makes the first process that comes by
-remove the file and end itself with SIGKILL; ``NAME.pause`` makes it wait until the file is gone. Without the setting
-the points do nothing, and settings refuse it in production.
+remove the file and end itself with SIGKILL; ``NAME.pause`` makes it wait until the file is gone. What waits to be said
+to the database is said before, so that the server has done what the code has. Without the setting the points do
+nothing, and settings refuse it in production.
 """
 
 import contextlib
@@ -10,8 +11,12 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import cast
 
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from fintech_core.database.base import DatabaseWrapper
 
 _PAUSE_LIMIT_S = 30.0
 
@@ -23,10 +28,16 @@ def reach(name: str) -> None:
         return
     with contextlib.suppress(FileNotFoundError):
         (Path(folder) / f"{name}.kill").unlink()
+        _say_what_waits()
         os.kill(os.getpid(), signal.SIGKILL)
     pause = Path(folder) / f"{name}.pause"
     if pause.exists():
+        _say_what_waits()
         (Path(folder) / f"{name}.reached").touch()
         deadline = time.monotonic() + _PAUSE_LIMIT_S
         while pause.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
+
+
+def _say_what_waits() -> None:
+    cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS]).say_what_waits()

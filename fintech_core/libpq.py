@@ -85,13 +85,17 @@ def converse(connection: "psycopg.Connection[Any]", messages: Sequence[Message])
     else:
         try:
             results = _piped(server, messages)
+            # Here, since a session that knows more than it is thought to could not be taught that any more.
+            known.update(
+                message.key
+                for message, result in zip(messages, results, strict=True)
+                if message.is_lesson and result.status == ExecStatus.COMMAND_OK
+            )
         except BaseException:
             connection.close()
             raise
     for message, result in zip(messages, results, strict=True):
         message.result = checked(server, result)
-        if message.is_lesson:
-            known.add(message.key)
 
 
 def _with_lessons(messages: Sequence[Message], known: Container[bytes]) -> Iterator[Message]:

@@ -53,7 +53,8 @@ _WALLETS_THEN: Final = """
     FROM wallet_wallet w
     CROSS JOIN LATERAL (
         SELECT e.wallet_balance_after FROM transactions_ledgerentry e
-        WHERE e.wallet_id = w.id AND e.created_at <= %(at)s ORDER BY e.created_at DESC, e.id DESC LIMIT 1
+        WHERE e.wallet_id = w.id AND e.wallet_balance_after IS NOT NULL AND e.created_at <= %(at)s
+        ORDER BY e.created_at DESC, e.id DESC LIMIT 1
     ) last
     WHERE w.kind = a.wallet_kind AND w.currency = a.currency
 """

@@ -2,9 +2,9 @@
 
 What needs no answer at once is not sent at once: it waits for what is said next. It goes with a prepared statement or
 COMMIT in one round trip, and before a query of Django's. SAVEPOINT and RELEASE always wait; a statement does when its
-author says so. The server takes all of it in the order in which it was said, so it means the same; only an error is
-told later, by what is said next. What waits when the transaction or the savepoint is rolled back is never sent at all,
-and a process that dies has not sent its COMMIT either.
+author says so, and no longer than to the next savepoint. The server takes all of it in the order in which it was said,
+so it means the same; only an error is told later, by what is said next. What waits when the transaction or the
+savepoint is rolled back is never sent at all, and a process that dies has not sent its COMMIT either.
 
 Between the lock of a wallet and COMMIT every round trip is time in which nobody else may move that wallet's money.
 """
@@ -114,6 +114,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super()._rollback()  # type: ignore[misc]
 
     def _savepoint(self, sid: str) -> None:
+        """Let it wait, after what is no command: who passes over errors in a savepoint must not meet earlier ones."""
+        if not all(message.is_command for message in self._waiting):
+            self.say_what_waits()
         self._command(self.ops.savepoint_create_sql(sid))
 
     def _savepoint_commit(self, sid: str) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import uuid4
 
 import psycopg
+import pytest
 from django.db import connection, transaction
 
 from fintech_core import clock
@@ -15,8 +16,8 @@ from tests.databases import Databases
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions.attacks import conninfo, wait_for_a_waiter
 from tests.transactions.money import fund, main_wallet
-from tests.transactions.story import bill_draft, happened
-from transactions.drafts import Authorize
+from tests.transactions.story import bill_draft, happened, transfer_draft
+from transactions.drafts import Authorize, Post
 from transactions.models import LedgerEntry, Transaction
 from transactions.services import TransactionService
 from transactions.services.expiry import expire_holds
@@ -84,24 +85,35 @@ class TestMerchant:
 
 
 class TestRecordedTime:
-    def test_is_after_the_wait_for_the_wallet(self) -> None:
+    @pytest.mark.parametrize("others", [0, 1], ids=["two wallets", "three wallets"])
+    @pytest.mark.parametrize(
+        "held",
+        [
+            "SELECT FROM wallet_wallet WHERE id = %s FOR NO KEY UPDATE",
+            "UPDATE wallet_wallet SET status = status WHERE id = %s",
+        ],
+        ids=["locked", "changed"],
+    )
+    def test_is_after_the_wait_for_the_wallet(self, held: str, others: int) -> None:
         """Whoever asks about the past takes the lock: what comes after them must not be recorded before."""
         payer, merchant = UserFactory(), UserFactory()
         fund(payer, "100.00")
         purse, till = main_wallet(payer), main_wallet(merchant)
+        third = [main_wallet(UserFactory()) for _ in range(others)]
+        operations = [Post(transfer_draft(purse, target, "1.00")) for target in (till, *third)]
         with (
             psycopg.connect(conninfo("default")) as asking,
             psycopg.connect(conninfo("default"), autocommit=True) as watcher,
             ThreadPoolExecutor(1) as pool,
         ):
-            asking.execute("SELECT FROM wallet_wallet WHERE id = %s FOR NO KEY UPDATE", [till.pk])
-            paid = pool.submit(in_a_thread, lambda: send(purse, till, "1.00"))
+            asking.execute(held, [till.pk])
+            paid = pool.submit(in_a_thread, lambda: happened(*operations))
             wait_for_a_waiter(watcher)
             (released,) = asking.execute("SELECT clock_timestamp()").fetchone() or ()
             asking.commit()
             moment = paid.result(timeout=30).created_at
         assert moment > released
-        assert recorded(purse, till) == [moment, moment]
+        assert set(recorded(purse, till, *third)) == {moment}
 
 
 class TestThreeEndsOfAHold:

@@ -9,13 +9,15 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import InterfaceError, OperationalError, connection, connections, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, connections, transaction
 
 from fintech_core.exceptions import problem_handler
 from fintech_core.idempotency import Answer, InProgress, Scope, run
 from fintech_core.models import IdempotencyRecord
+from fintech_core.prepared import Statement
 from tests.concurrency.racing import DONE, balances, race, send
 from tests.concurrency.wire import CUT_WHILE_IT_RUNS, LOSE_THE_ANSWER, LOSE_THE_REQUEST, wired
+from tests.databases import owner_session
 from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.users.parallel import run_in_process
@@ -238,14 +240,17 @@ class TestBusy:
         payment.assert_nothing_happened()
         payment.assert_done_once(payment.pay())
 
+    @pytest.mark.parametrize("told", ["at once", "with COMMIT"])
     @pytest.mark.parametrize(("failures", "runs"), [(1, 2), (2, 3)])
-    def test_lesson_31_a_serialization_failure_runs_the_whole_again(self, failures: int, runs: int) -> None:
+    def test_lesson_31_a_serialization_failure_runs_the_whole_again(
+        self, failures: int, runs: int, told: str
+    ) -> None:
         payment = Payment()
 
         def work() -> Answer:
             answer = payment.work()
             if payment.ran <= failures:
-                fail_as("40001")
+                fail_as("40001", at_once=told == "at once")
             return answer
 
         payment.assert_done_once(run(payment.scope, work))
@@ -264,10 +269,26 @@ class TestBusy:
         assert payment.ran == 3
         payment.assert_nothing_happened()
 
+    def test_a_movement_that_the_database_refuses_at_commit_moved_nothing_and_leaves_the_key(self) -> None:
+        """An ordinary transfer is written with its COMMIT; only a fault of ours lets the books refuse it."""
+        payment = Payment()
+        with owner_session() as owner:
+            owner.execute(
+                "ALTER TABLE transactions_transaction ADD CONSTRAINT planted CHECK (type <> 'transfer') NOT VALID"
+            )
+        with pytest.raises(IntegrityError, match="planted"):
+            payment.pay()
+        payment.assert_nothing_happened()
+        with owner_session() as owner:
+            owner.execute("ALTER TABLE transactions_transaction DROP CONSTRAINT planted")
+        payment.assert_done_once(payment.pay())
 
-def fail_as(sqlstate: str) -> None:
-    """Let PostgreSQL raise this error."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{sqlstate}', MESSAGE = 'planted'; END $$"
-        )
+
+def fail_as(sqlstate: str, *, at_once: bool = True) -> None:
+    """Let PostgreSQL raise this error, now or with what is said next."""
+    failing = Statement(
+        f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{sqlstate}', MESSAGE = 'planted'; END $$".encode()
+    )
+    reply = failing.send()
+    if at_once:
+        reply.rows()

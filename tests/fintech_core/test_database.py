@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
@@ -19,6 +20,7 @@ from django.test.utils import CaptureQueriesContext
 from psycopg.pq import TransactionStatus
 from pytest_django import Settings
 
+from fintech_core import libpq
 from fintech_core.libpq import Message
 from fintech_core.models import IdempotencyRecord
 from fintech_core.prepared import Statement
@@ -247,14 +249,16 @@ class TestWhatWaits:
             assert ECHO.rows(["goes on"]) == [("goes on",)]
         assert keys() == ["k"]
 
-    def test_its_error_before_a_savepoint_ends_the_whole(self) -> None:
-        with transaction.atomic():
-            NEW_RECORD.send(["k"])
+    def test_its_error_is_told_before_a_savepoint_and_ends_the_whole(self) -> None:
+        """Whoever tries something in a savepoint, and passes over its errors, does not lose what was before unheard."""
+
+        def try_something() -> None:
             QUOTIENT.send([0])
             with pytest.raises(DataError):
-                in_a_transaction(lambda: ECHO.rows(["next"]))
-            with pytest.raises(TransactionManagementError):
-                ECHO.rows(["no more"])
+                in_a_transaction(lambda: ECHO.rows(["tried"]))
+
+        with pytest.raises(InternalError, match="nothing was committed"):
+            in_a_transaction(lambda: NEW_RECORD.send(["k"]), try_something)
         assert keys() == []
 
     def test_its_error_is_told_by_commit(self) -> None:
@@ -343,6 +347,22 @@ class TestLessons:
         with pytest.raises(DataError):
             ratio.row([0])
         assert ratio.row([1]) == (2,)
+
+    def test_whoever_breaks_off_before_it_is_noted_leaves_no_session_behind(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fivefold, piped = Statement("SELECT %s::int * 5"), libpq._piped
+
+        def broken_off(*given: Any) -> None:
+            piped(*given)
+            raise Interrupted
+
+        monkeypatch.setattr(libpq, "_piped", broken_off)
+        with pytest.raises(Interrupted):
+            fivefold.row([1])
+        monkeypatch.undo()
+        connection.close_if_unusable_or_obsolete()
+        assert fivefold.row([1]) == (5,)
 
     def test_one_that_is_dropped_was_never_taught(self) -> None:
         triple = Statement("SELECT %s::int * 3")

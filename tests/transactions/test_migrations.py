@@ -74,3 +74,28 @@ def test_the_way_back_is_refused_once_two_senders_share_a_reference() -> None:
         migrate(BEFORE)
     assert (rows(), uniques()) == (stored, made)
     assert verify(with_seals=True).findings == ()
+
+
+def test_the_index_of_histories_is_changed_there_and_back_and_after_a_run_that_broke_off() -> None:
+    people()
+    assert histories() == {"entry_history_of_wallet": True}
+    migrate("0018")
+    assert histories() == {"entry_wallet_history": True}
+    with connections["owner"].cursor() as cursor, pytest.raises(IntegrityError):
+        cursor.execute(
+            "CREATE UNIQUE INDEX CONCURRENTLY entry_history_of_wallet ON transactions_ledgerentry (currency)"
+        )
+    assert histories() == {"entry_wallet_history": True, "entry_history_of_wallet": False}
+    migrate("0019")
+    assert histories() == {"entry_history_of_wallet": True}
+
+
+def histories() -> dict[str, bool]:
+    """Return the indexes of wallets' histories, and whether each is valid and has its three columns."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT indexrelid::regclass::text, indisvalid AND indnatts = 3 FROM pg_index"
+            " WHERE indexrelid::regclass::text LIKE 'entry%%history%%wallet' OR"
+            " indexrelid::regclass::text = 'entry_wallet_history'"
+        )
+        return dict(cursor.fetchall())

@@ -3,19 +3,22 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from itertools import chain
 
 import pytest
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from fintech_core import clock
 from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.story import transfer_draft
-from transactions import selectors
+from transactions import balances, chart, selectors
 from transactions.services import TransactionService
+from transactions.statements.past import last_balance
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +95,12 @@ class TestMovements:
                 client.get(f"{MOVEMENTS}?page_size={size}")
 
 
+def plan_of(query: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {query}")
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
 class TestPlans:
     """What has thousands of rows must not be read whole for the newest: each page ends an ordered read of an index."""
 
@@ -112,6 +121,17 @@ class TestPlans:
         assert "Index Scan Backward using entry_history_of_wallet" in plan, plan
         assert len(rows) == 9
         assert {row.wallet_id for row in rows} == {main_wallet(ada).pk}
+
+    def test_of_balances_in_the_past(self, ada: User) -> None:
+        """One entry of each wallet is looked up, however many it has."""
+        before = clock.now() - timedelta(hours=1)
+        with CaptureQueriesContext(connection) as asked:
+            balances.account_balance(code=chart.CONTROL_ACCOUNTS["main"], currency="NGN", at=before)
+            last_balance(wallet_id=main_wallet(ada).pk, until=before)
+        plans = [plan_of(query["sql"]) for query in asked if "wallet_balance_after" in query["sql"]]
+        assert len(plans) == 2
+        for plan in plans:
+            assert "Index Scan Backward using entry_history_of_wallet" in plan, plan
 
     def test_without_a_wallet_there_are_none(self, ada: User) -> None:
         assert list(selectors.wallet_lines(user=ada, currency="USD")) == []

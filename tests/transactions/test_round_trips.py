@@ -1,7 +1,11 @@
 """How often a transfer waits for the database: each time is a way there and back, and most are under two locks."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from pytest_django import Settings
@@ -10,6 +14,7 @@ from rest_framework.test import APIClient
 from tests.factories import UserFactory
 from tests.transactions.money import PIN, fund, main_wallet, with_pin
 from tests.wire import listening
+from transactions.drafts import Source, TransactionDraft
 from users.models import User
 
 
@@ -39,3 +44,20 @@ def test_a_transfer_waits_seven_times_and_twice_with_its_wallets_locked(
         assert wire.round_trips() == 7
         assert wire.round_trips(from_value=wallet) == 2
     assert main_wallet(bola).balance == 2
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"reference": "rent/11"},
+        {"source": Source("payment", UUID(int=1))},
+        {"reverses_id": UUID(int=1)},
+        {"refund_of_id": UUID(int=1)},
+        {"effective_at": datetime(2026, 1, 1, tzinfo=UTC)},
+    ],
+    ids=lambda told: next(iter(told)),
+)
+def test_what_the_database_alone_can_judge_is_waited_for(told: dict[str, Any]) -> None:
+    plain = TransactionDraft(type="transfer", currency="NGN", amount=Decimal(1))
+    assert not plain.is_contestable
+    assert replace(plain, **told).is_contestable

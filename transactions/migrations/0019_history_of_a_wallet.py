@@ -7,12 +7,18 @@ class Migration(migrations.Migration):
 
     The triggers of a posting look for the entry before each new one. PostgreSQL held the index of the history for as
     good as the unique one while wallets had few entries on average, and read all entries of a busy wallet each time.
+
+    A run that breaks off leaves an index that is not valid; the next one begins by dropping it. Processes of the version
+    before read histories without the new condition, and so slowly, until they are restarted.
     """
 
     atomic = False
     dependencies = [("transactions", "0018_references_per_sender")]
 
     operations = [
+        migrations.RunSQL(
+            "DROP INDEX CONCURRENTLY IF EXISTS entry_history_of_wallet", migrations.RunSQL.noop
+        ),
         AddIndexConcurrently(
             model_name="ledgerentry",
             index=models.Index(

@@ -198,13 +198,14 @@ class Transaction(models.Model):
 
 
 class EntryQuerySet(models.QuerySet["LedgerEntry"]):
-    """Entries, and the one way to read a wallet's in the order of time."""
+    """Entries, and how to read a wallet's in the order of time."""
 
     def history_of(self, wallet: "UUID | models.QuerySet[Any]") -> Self:
         """Keep a wallet's entries, by the index that has them in the order of their recorded time.
 
-        Only who asks for a running balance gets that index. Who looks for a version gets the unique one, as every
-        posting does: left to choose, PostgreSQL took this one and read the whole history of a busy wallet each time.
+        Only who asks for a running balance gets that index; ``balances`` does, too, in SQL of its own. Who looks for a
+        version gets the unique one, as every posting does: left to choose, PostgreSQL took this one and read the whole
+        history of a busy wallet each time.
         """
         return self.filter(wallet=wallet, wallet_balance_after__isnull=False)
 

@@ -41,9 +41,9 @@ LOCK_PAIR = Statement(_LOCK.replace("= ANY(%(wanted)s::uuid[])", "IN (%(first)s,
 
 @dataclass(slots=True)
 class LockedWallet:
-    """A wallet whose row this transaction holds since ``locked_at``, the database's time.
+    """A wallet whose row this transaction holds.
 
-    Amounts are in major units of ``currency``.
+    Amounts are in major units of ``currency``; ``locked_at`` is the database's time, read when the row was held.
     """
 
     id: UUID

@@ -76,7 +76,7 @@ _ONLY_RESOLVED = """
 
 # A posting without wallets must have its transaction id before it draws an entry id: what proves that the past is
 # complete relies on it. A wallet lock gives one, and tells the time.
-TAKE_TRANSACTION_ID = Statement("SELECT pg_current_xact_id()::text, clock_timestamp()", binary=True)
+TRANSACTION_ID_AND_TIME = Statement("SELECT pg_current_xact_id(), clock_timestamp()", binary=True)
 
 # Ordinary steps pay nothing for what a conversion writes besides: a step that has one runs a statement of its own.
 _CONVERTED = """

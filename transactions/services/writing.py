@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -18,7 +18,7 @@ from transactions.drafts import Conversion
 from transactions.enums import TransactionStatus
 from transactions.models import Transaction
 from transactions.services.locking import LockedWallet
-from transactions.services.write_statements import TAKE_TRANSACTION_ID, WRITE
+from transactions.services.write_statements import TRANSACTION_ID_AND_TIME, WRITE
 
 
 class TransactionRow(TypedDict):
@@ -104,8 +104,9 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
     """Run the write statement and return the recorded time.
 
     The caller holds the wallets' locks. A batch that resolves nothing and is not contestable is written with what is
-    said next in the transaction, its COMMIT at the latest: the database could only refuse it for a fault of ours.
-    Raises NotAllResolved, IntegrityError (the database's own refusals).
+    said next in the transaction, its COMMIT at the latest: no rule of the books refuses it but for a fault of ours, and
+    a time-out or a lost server is told there. Of the others it raises NotAllResolved, IntegrityError (the database's
+    own refusals).
     """
     moment = _moment(wallets)
     parameters: dict[str, object] = {
@@ -136,8 +137,8 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
 def _moment(wallets: Mapping[UUID, LockedWallet]) -> datetime:
     """Return when the last of the wallets was locked, but never before the last entry of one."""
     if not wallets:
-        taken = TAKE_TRANSACTION_ID.rows()
-        return taken[0][1]  # type: ignore[no-any-return]
+        ((_, moment),) = TRANSACTION_ID_AND_TIME.rows()
+        return cast(datetime, moment)
     locked = (wallet.locked_at for wallet in wallets.values())
     entered = (wallet.last_entry_at for wallet in wallets.values() if wallet.last_entry_at)
     return max(chain(locked, entered))

@@ -58,8 +58,13 @@ def installed() -> Iterator[None]:
         hook: Hook | None = getattr(_hooks, "now", None)
         commits = messages[-1].text == COMMIT.encode()
         statements = b"; ".join(message.text for message in messages if not message.is_command)
-        if hook is not None and (commits or statements):
-            hook.before(COMMIT if commits else statements.decode(), connection)
+        if hook is not None and statements:
+            hook.before(statements.decode(), connection)
+            if commits:  # a point of its own, between what was written and its end
+                converse(connection, messages[:-1])
+                messages = messages[-1:]
+        if hook is not None and commits:
+            hook.before(COMMIT, connection)
         converse(connection, messages)
         if hook is not None and commits:
             hook.committed(connection)
