@@ -59,6 +59,7 @@ def _main_ground() -> Ground:
 def _ledger(outcome: Outcome, main_ground: Ground) -> None:
     hordak = ground.make("bench_hordak", settings=HORDAK_SETTINGS)
     hordak.inside("hordak:open_accounts", settings=HORDAK_SETTINGS)
+    hordak.settle()
     contenders = plan.ledger_contenders(main_ground, hordak)
     print(f"racing {len(contenders)} contenders …", flush=True)
     _race(outcome, contenders)

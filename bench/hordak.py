@@ -1,30 +1,68 @@
-"""The same transfer posted by django-hordak 2.x on its own tables; its accounts carry no balance to lock."""
+"""The same transfer posted by django-hordak 2.x on its own tables, between two of as many accounts.
+
+Its accounts carry no balance. ``covered`` does what a transfer must: the sender's account is locked, and its legs are
+summed up before it pays. ``posted`` locks nothing, and lets anybody send what they do not have.
+"""
 
 import random
+from collections.abc import Callable
+from decimal import Decimal
 
 from django.db import transaction
-from hordak.models import Account
+from hordak.models import Account, Transaction
 from moneyed import Money
 
+from bench.people import PLAIN
 from bench.worker import Step
 
-ACCOUNTS = 500
+AMOUNT = Money("1.00", "EUR")
+OPENING = Decimal("100000.00")
+BANK = "00000"
 
 
-def spread(number: int) -> Step:
-    """Send between two of its accounts."""
-    accounts, draw, amount = list(Account.objects.order_by("pk")), random.Random(number), Money("1.00", "EUR")
+def covered(number: int) -> Step:
+    """Send between two of its accounts what the first one has."""
+    return _between(number, _send_if_covered)
 
-    def send() -> int:
-        payer, payee = draw.sample(accounts, 2)
+
+def posted(number: int) -> Step:
+    """Send between two of its accounts, whatever they have."""
+    return _between(number, _send)
+
+
+def _between(number: int, send: Callable[[Account, Account], Transaction]) -> Step:
+    accounts, draw = list(Account.objects.exclude(code=BANK).order_by("pk")), random.Random(number)
+
+    def step() -> int:
         with transaction.atomic():
-            payer.transfer_to(payee, amount)
+            send(*draw.sample(accounts, 2))
         return 1
 
-    return send
+    return step
+
+
+def _send(payer: Account, payee: Account) -> Transaction:
+    """Post it: between liabilities, what is called a transfer takes from its second account."""
+    return payee.transfer_to(payer, AMOUNT)
+
+
+def _send_if_covered(payer: Account, payee: Account) -> Transaction:
+    locked = Account.objects.select_for_update(no_key=True).get(pk=payer.pk)
+    if locked.get_simple_balance()["EUR"] < AMOUNT:
+        raise RuntimeError(f"{payer} has less than {AMOUNT}")
+    return _send(payer, payee)
 
 
 def open_accounts() -> None:
-    """Open the accounts."""
-    for number in range(ACCOUNTS):
-        Account.objects.create(name=f"Person {number}", type="LI", code=f"{number:05d}", currencies=["EUR"])
+    """Open an account for each person, and one that pays in what they have."""
+    Account.objects.bulk_create(
+        Account(
+            name=f"Person {number}", type="LI", code=f"{number:05d}", currencies=["EUR"],
+            tree_id=number + 1, lft=1, rght=2, level=0,
+        )
+        for number in range(PLAIN + 1)
+    )  # fmt: skip
+    bank, *people = Account.objects.order_by("code")
+    with transaction.atomic():
+        for person in people:
+            person.transfer_to(bank, Money(OPENING, "EUR"))

@@ -1,6 +1,7 @@
-"""The usual Django way: lock, change, save each model; on copies of the tables without our triggers."""
+"""The usual Django way: lock, check, change, save each model; on copies of the tables without our triggers."""
 
 import random
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,8 +10,11 @@ from django.utils import timezone
 
 from bench.people import PLAIN, user_id, wallet_id
 from bench.worker import Step
+from fintech_core import clock
 from fintech_core.ids import new_reference
+from transactions import limits
 from transactions.accounts import account_id
+from transactions.limits import Spent
 from transactions.models import LedgerEntry, Transaction
 from wallet.models import Wallet
 
@@ -44,10 +48,12 @@ def spread(number: int) -> Step:
 @transaction.atomic
 def _send(payer: int, payee: int) -> int:
     wanted = sorted([wallet_id(payer), wallet_id(payee)])
-    purses = {
-        row.pk: row for row in Purse._default_manager.select_for_update().filter(pk__in=wanted).order_by("pk")
-    }
+    locked = Purse._default_manager.select_related("owner").select_for_update(of=("self",))
+    purses = {row.pk: row for row in locked.filter(pk__in=wanted).order_by("pk")}
     source, target, now = purses[wallet_id(payer)], purses[wallet_id(payee)], timezone.now()
+    if source.status != "active" or source.balance - source.held < ONE or target.status != "active":
+        raise RuntimeError("this transfer is refused")
+    _count(source, now)
     for purse, amount in ((source, -ONE), (target, ONE)):
         purse.balance += amount
         purse.version += 1
@@ -65,3 +71,11 @@ def _send(payer: int, payee: int) -> int:
             wallet_version=purse.version, created_at=now,
         )  # fmt: skip
     return 1
+
+
+def _count(purse: Any, now: datetime) -> None:
+    """Count the amount against the limits of the owner's tier, which the process knows."""
+    spent = Spent(purse.spent_today, purse.spent_this_month, purse.spent_on).as_of(clock.business_day(now))
+    limits.check_spend(limits.limits_for(tier=purse.owner.kyc_tier, currency="NGN", at=now), spent, ONE, now)
+    counted = spent.plus(ONE)
+    purse.spent_today, purse.spent_this_month, purse.spent_on = counted.today, counted.this_month, counted.on

@@ -67,6 +67,7 @@ class TestFigures:
         rates = {
             "transfer": [100.0], "sql x4": [150.0], "sql x1": [50.0], "sql x2": [90.0], "sql x8": [200.0],
             "sql x16": [190.0], "fn": [300.0], "bare": [120.0], "naive": [25.0], "hordak": [50.0],
+            "hordak, posting alone": [80.0],
             "one fee account": [90.0], "own fee accounts": [100.0], "one receiver": [60.0],
             "sql, one receiver": [75.0], "fn, one receiver": [200.0], "single": [40.0],
             "single after batches": [50.0], "batches": [500.0], "batches, new sessions": [480.0],
