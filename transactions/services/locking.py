@@ -90,16 +90,5 @@ def _locked(row: tuple[Any, ...]) -> LockedWallet:
     """Make the working copy of a wallet from the columns that the lock statement reads."""
     pk, owner_id, kind, currency, status, tier, balance, held, version, last_entry_at, *spent, locked_at = row
     return LockedWallet(
-        pk,
-        owner_id,
-        kind,
-        currency,
-        status,
-        tier,
-        balance,
-        held,
-        version,
-        last_entry_at,
-        Spent(*spent),
-        locked_at,
-    )
+        pk, owner_id, kind, currency, status, tier, balance, held, version, last_entry_at, Spent(*spent), locked_at
+    )  # fmt: skip
