@@ -48,8 +48,9 @@ def spread(number: int) -> Step:
 @transaction.atomic
 def _send(payer: int, payee: int) -> int:
     wanted = sorted([wallet_id(payer), wallet_id(payee)])
-    locked = Purse._default_manager.select_related("owner").select_for_update(of=("self",))
-    purses = {row.pk: row for row in locked.filter(pk__in=wanted).order_by("pk")}
+    purses = {
+        row.pk: row for row in Purse._default_manager.select_for_update().filter(pk__in=wanted).order_by("pk")
+    }
     source, target, now = purses[wallet_id(payer)], purses[wallet_id(payee)], timezone.now()
     if source.status != "active" or source.balance - source.held < ONE or target.status != "active":
         raise RuntimeError("this transfer is refused")
