@@ -6,17 +6,15 @@ summed up before it pays. ``posted`` locks nothing, and lets anybody send what t
 
 import random
 from collections.abc import Callable
-from decimal import Decimal
 
 from django.db import transaction
 from hordak.models import Account, Transaction
 from moneyed import Money
 
-from bench.people import PLAIN
+from bench.people import OPENING, PLAIN
 from bench.worker import Step
 
 AMOUNT = Money("1.00", "EUR")
-OPENING = Decimal("100000.00")
 BANK = "00000"
 
 

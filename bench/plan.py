@@ -1,4 +1,4 @@
-"""What is compared with what: the contenders of a round, and the figures made of their medians."""
+"""What is compared with what: the contenders of a round, and the figures made of their rates."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from bench.pools import Contender, PgBench, Pool
 
 CLIENTS = 4
 OTHER_CLIENT_COUNTS = (1, 2, 8, 16)
+SCRIPTS = {f"sql x{count}": count for count in (CLIENTS, *OTHER_CLIENT_COUNTS)}
 Rates = Mapping[str, Sequence[float]]
 TEN_MILLION = 10_000_000
 # What is done on a small and on a large ledger: name, contender, processes, which small ledger. A page is compared with
@@ -56,11 +57,8 @@ FIGURES = (
 
 def ledger_contenders(main: Ground, hordak: Ground) -> list[Contender]:
     """Return everything that races on the ledger, without the web."""
-    scripts = [
-        PgBench(f"sql x{count}", main, "sql.pgbench", count) for count in (CLIENTS, *OTHER_CLIENT_COUNTS)
-    ]
     return [
-        *scripts,
+        *(PgBench(name, main, "sql.pgbench", count) for name, count in SCRIPTS.items()),
         PgBench("fn", main, "fn.pgbench", CLIENTS),
         PgBench("sql, one receiver", main, "sql.pgbench", CLIENTS, MERCHANT),
         PgBench("fn, one receiver", main, "fn.pgbench", CLIENTS, MERCHANT),
@@ -98,8 +96,7 @@ def growth_contenders(ledgers: Ledgers) -> list[Contender]:
 
 def figures_of_the_ledger(rates: Rates) -> dict[str, float]:
     """Compare the ledger's contenders."""
-    scripts = [f"sql x{count}" for count in (CLIENTS, *OTHER_CLIENT_COUNTS)]
-    best_sql = max(scripts, key=lambda name: statistics.median(rates[name]))
+    best_sql = max(SCRIPTS, key=lambda name: statistics.median(rates[name]))
     fresh = ratio(rates, "batches, new sessions", "single")
     used = ratio(rates, "batches", "single after batches")
     return {

@@ -11,12 +11,10 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import cast
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections
 
-from fintech_core.database.base import DatabaseWrapper
+from fintech_core.database.base import default_database
 
 _PAUSE_LIMIT_S = 30.0
 
@@ -28,16 +26,12 @@ def reach(name: str) -> None:
         return
     with contextlib.suppress(FileNotFoundError):
         (Path(folder) / f"{name}.kill").unlink()
-        _say_what_waits()
+        default_database().say_what_waits()
         os.kill(os.getpid(), signal.SIGKILL)
     pause = Path(folder) / f"{name}.pause"
     if pause.exists():
-        _say_what_waits()
+        default_database().say_what_waits()
         (Path(folder) / f"{name}.reached").touch()
         deadline = time.monotonic() + _PAUSE_LIMIT_S
         while pause.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
-
-
-def _say_what_waits() -> None:
-    cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS]).say_what_waits()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Final, Generic, LiteralString, TypeVar, cast
+from typing import Any, Final, Generic, LiteralString, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -18,7 +18,7 @@ import psycopg
 import psycopg.abc
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import connection
 from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
 from django.db.transaction import TransactionManagementError
@@ -27,7 +27,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
 
-from fintech_core.database.base import DatabaseWrapper
+from fintech_core.database.base import DatabaseWrapper, default_database
 from fintech_core.libpq import Message
 
 Row = TypeVar("Row", bound=Model)
@@ -66,10 +66,6 @@ def _session(connection: "psycopg.Connection[Any]") -> _Session:
     if session is None:
         session = _sessions[connection] = _Session(Transformer(connection))
     return session
-
-
-def _database() -> DatabaseWrapper:
-    return cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS])
 
 
 class Statement:
@@ -112,7 +108,7 @@ class Statement:
         It is for a statement whose answer is not needed before the next one is asked. Its own errors are raised there:
         by a later statement or by COMMIT.
         """
-        database = _database()
+        database = default_database()
         session, message = self._message(database, values)
         if database.in_atomic_block:
             database.say_with_next(message)

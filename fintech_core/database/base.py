@@ -10,9 +10,9 @@ Between the lock of a wallet and COMMIT every round trip is time in which nobody
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from django.db import DatabaseError, InternalError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InternalError, connections
 from django.db.backends.postgresql import base
 from psycopg import Error
 from psycopg.pq import TransactionStatus
@@ -95,7 +95,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         is_begun = self.connection is not None and (
             self.connection.pgconn.transaction_status != TransactionStatus.IDLE
         )
-        if not is_begun and all(message.is_command for message in self._waiting):
+        if not is_begun and self._only_commands_wait():
             self._waiting.clear()
             return
         self._log("COMMIT")
@@ -115,7 +115,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _savepoint(self, sid: str) -> None:
         """Let it wait, after what is no command: who passes over errors in a savepoint must not meet earlier ones."""
-        if not all(message.is_command for message in self._waiting):
+        if not self._only_commands_wait():
             self.say_what_waits()
         self._command(self.ops.savepoint_create_sql(sid))
 
@@ -134,6 +134,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._waiting.clear()
             self.say(Message(command.encode()))
 
+    def _only_commands_wait(self) -> bool:
+        return all(message.is_command for message in self._waiting)
+
     def _command(self, command: str) -> None:
         self._log(command)
         self.say_with_next(Message(command.encode()))
@@ -141,3 +144,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _log(self, command: str) -> None:
         if self.queries_logged:
             self.queries_log.append({"sql": command, "time": ""})
+
+
+def default_database() -> DatabaseWrapper:
+    """Return this thread's connection to the default database."""
+    return cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS])

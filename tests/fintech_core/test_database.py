@@ -42,7 +42,7 @@ NEW_RECORD = Statement("""
 
 @pytest.fixture
 def learnt(committed_db: None) -> Iterator[None]:
-    """A session that knows the statements: one that it meets for the first time is prepared before."""
+    """A session that knows the statements: one that it meets for the first time is taught to it on the way."""
     ECHO.rows([""])
     QUOTIENT.rows([1])
     SLEEPING.rows([0])

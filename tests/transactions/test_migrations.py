@@ -95,7 +95,6 @@ def histories() -> dict[str, bool]:
     with connections["owner"].cursor() as cursor:
         cursor.execute(
             "SELECT indexrelid::regclass::text, indisvalid AND indnatts = 3 FROM pg_index"
-            " WHERE indexrelid::regclass::text LIKE 'entry%%history%%wallet' OR"
-            " indexrelid::regclass::text = 'entry_wallet_history'"
+            " WHERE indexrelid::regclass::text IN ('entry_wallet_history', 'entry_history_of_wallet')"
         )
         return dict(cursor.fetchall())

@@ -38,24 +38,24 @@ def pair() -> tuple[Wallet, Wallet]:
     return main_wallet(ada), main_wallet(bola)
 
 
-def tables_read_whole() -> int:
-    """Count how often this transaction has read the table of wallets or of people from one end to the other."""
+def so_far(figure: str, *tables: str) -> int:
+    """Return what PostgreSQL has counted for these tables in this transaction; what waits is written before."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT sum(seq_scan) FROM pg_stat_xact_user_tables WHERE relname IN ('wallet_wallet', 'users_user')"
+            f"SELECT sum({figure}) FROM pg_stat_xact_user_tables WHERE relname = ANY(%s)", [list(tables)]
         )
         (count,) = cursor.fetchone()
     return int(count)
+
+
+def tables_read_whole() -> int:
+    """Count how often this transaction has read the table of wallets or of people from one end to the other."""
+    return so_far("seq_scan", "wallet_wallet", "users_user")
 
 
 def entries_read() -> int:
-    """Count the entries that this transaction has looked up so far; what waits is written before."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'transactions_ledgerentry'"
-        )
-        (count,) = cursor.fetchone()
-    return int(count)
+    """Count the entries that this transaction has looked up."""
+    return so_far("idx_tup_fetch", "transactions_ledgerentry")
 
 
 def statements_planned_each_time() -> list[str]:

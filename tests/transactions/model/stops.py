@@ -3,7 +3,7 @@
 It stands in the driver, and before what the project's own engine says, which goes past the driver's cursors, so nothing
 that reaches PostgreSQL passes it by. What a thread does with its stops (die there, wait there) is the hook's affair.
 SAVEPOINTs are no stops: nobody else can tell whether they were reached. Statements that go with the next one stop with
-it.
+it, but never with COMMIT.
 """
 
 import threading
