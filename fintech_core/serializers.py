@@ -1,5 +1,6 @@
 """Serializer bases: requests that refuse what they do not know, answers that always say everything."""
 
+import copy
 import re
 import uuid
 from collections.abc import Mapping
@@ -26,6 +27,10 @@ class Request(serializers.Serializer[Any]):
 
     unknown_code = "unknown_field"
 
+    def get_fields(self) -> dict[str, "serializers.Field[Any, Any, Any, Any]"]:
+        """Copy the declared fields as they are: to build each anew, validators and all, costs more than to use them."""
+        return {name: _copied(field) for name, field in self._declared_fields.items()}
+
     def to_internal_value(self, data: Any) -> Any:
         """Read the declared fields; raises ValidationError that also names every unknown one."""
         if not isinstance(data, Mapping):
@@ -46,6 +51,21 @@ class Request(serializers.Serializer[Any]):
         if unknown:
             raise serializers.ValidationError(unknown)
         return values
+
+
+def _copied(field: "serializers.Field[Any, Any, Any, Any]") -> Any:
+    """Copy a field that can be bound to a serializer of its own; what it was made with is shared, and never changes.
+
+    A nested serializer has fields that are bound to it, so it is built anew.
+    """
+    child: Any = field.child if isinstance(field, (serializers.ListField, serializers.DictField)) else None
+    if isinstance(field, serializers.BaseSerializer) or isinstance(child, serializers.BaseSerializer):
+        return copy.deepcopy(field)
+    made: Any = copy.copy(field)
+    if child is not None:
+        made.child = _copied(child)
+        made.child.parent = made
+    return made
 
 
 class QueryParameters(Request):
