@@ -1,6 +1,5 @@
 """Routes of bills: what can be paid, what it will cost, paying, and what was paid."""
 
-from functools import partial
 from typing import ClassVar
 from uuid import UUID
 
@@ -118,7 +117,7 @@ class BillViewSet(ApiViewSet):
             order = services.Order(**body)
             return answer_for(services.pay_bill(user=user, order=order, now=clock.now()))
 
-        gate = partial(pins.verify, user_id=user.pk, pin=pin)
+        gate = pins.PinGate(user_id=user.pk, pin=pin)
         answer = self.answer_once(operation="pay_bill", body=body, work=work, gate=gate)
         if answer.document is not None and not (answer.is_final or answer.replayed):
             wait_s = self.preferred_wait_s(settings.WEB_WAIT_LIMIT_S)

@@ -13,7 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from fintech_core import idempotency, rehearsal
 from fintech_core.exceptions import PROBLEM_JSON, DomainError, request_id_of
-from fintech_core.idempotency import Answer
+from fintech_core.idempotency import Answer, Gate
 from fintech_core.throttling import Rate, RateLimitHeaders
 
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -23,7 +23,6 @@ DRY_RUN = "dry_run"
 LOOKUPS = Rate(10, 60, "user", "recipient_lookup")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _PREFER_WAIT = re.compile(r"wait=(\d{1,3})")
-Gate = Callable[[], None]
 
 
 class KeyMissing(DomainError):
@@ -117,13 +116,15 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         body: Mapping[str, Any],
         work: Callable[[], Answer],
         gate: Gate | None = None,
-        toll: Gate | None = None,
+        toll: Callable[[], None] | None = None,
+        ahead: Callable[[], None] | None = None,
     ) -> Answer:
-        """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), the toll, then T1.
+        """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), the toll, the work.
 
         A dry run knows neither key nor gate: the work runs and is rolled back. The ``toll`` charges a rate for what
-        the work will tell, so a dry run pays it, too. Raises KeyMissing, KeyInvalid, KeyReused, InProgress, and
-        whatever gate and toll raise. Refusals by rule (422) come back as an Answer, since they are stored too.
+        the work will tell, so a dry run pays it, too; it asks another server, so the gate is passed before T1 begins.
+        ``ahead`` sends what the work reads first. Raises KeyMissing, KeyInvalid, KeyReused, InProgress, and whatever
+        gate and toll raise. Refusals by rule (422) come back as an Answer, since they are stored too.
         """
         if self.action not in self.money_actions:
             raise ImproperlyConfigured(f"{type(self).__name__}.{self.action} is not in its money_actions")
@@ -139,13 +140,15 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
             key=self._idempotency_key(),
             body=body,
         )
-        earlier = idempotency.find(scope)
-        if earlier is not None:
-            return earlier
-        for check in (gate, toll):
-            if check is not None:
-                check()
-        return idempotency.run(scope, work, request_id=request_id_of(self.request))
+        if toll is not None:
+            earlier = idempotency.find(scope)
+            if earlier is not None:
+                return earlier
+            if gate is not None:
+                gate.verify()
+                gate = None
+            toll()
+        return idempotency.run(scope, work, gate=gate, ahead=ahead, request_id=request_id_of(self.request))
 
     def _idempotency_key(self) -> str:
         key = self.request.headers.get("Idempotency-Key")

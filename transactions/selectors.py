@@ -11,7 +11,7 @@ from fintech_core import clock
 from fintech_core.exceptions import NotFound
 from fintech_core.money import format_amount
 from fintech_core.pagination import Either
-from fintech_core.prepared import PreparedRead
+from fintech_core.prepared import PreparedRead, RowReply
 from fintech_core.serializers import instant
 from transactions import limits
 from transactions.enums import REFUNDABLE, TransactionStatus, TransactionType
@@ -107,11 +107,11 @@ def find_recipient(*, to: str) -> User | None:
     return User.objects.filter(phone=to, phone_verified_at__isnull=False, is_active=True).first()
 
 
-def find_wallet_of(*, to: str, currency: str) -> Wallet | None:
-    """Find the main wallet, with its owner, of whoever ``find_recipient`` would find."""
+def ask_for_wallet_of(*, to: str, currency: str) -> RowReply[Wallet]:
+    """Let the main wallet, with its owner, of whoever ``find_recipient`` would find be read with what is said next."""
     if "@" in to:
-        return _WALLET_BY_EMAIL.first(to=to.strip().lower(), currency=currency)
-    return _WALLET_BY_PHONE.first(to=to, currency=currency)
+        return _WALLET_BY_EMAIL.send(to=to.strip().lower(), currency=currency)
+    return _WALLET_BY_PHONE.send(to=to, currency=currency)
 
 
 def find_recipients(*, to: Iterable[str]) -> dict[str, User]:

@@ -289,7 +289,9 @@ class TestBeforeAnyLock:
         with CaptureQueriesContext(connection) as asked:
             with pytest.raises(SameWallet), transaction.atomic():
                 transfers.send_money(
-                    sender=ada, to=ada.email, amount=Decimal(1), currency="NGN", now=clock.now()
+                    parties=transfers.Parties(sender=ada, to=ada.email, currency="NGN"),
+                    amount=Decimal(1),
+                    now=clock.now(),
                 )
             for amount in ("-1.00", "0.00", "-0"):
                 answer = api(ada).post(

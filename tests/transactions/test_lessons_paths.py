@@ -54,7 +54,9 @@ def drafted(scene: Scene, amount: Decimal) -> TransactionDraft:
 
 def transfer(scene: Scene, amount: Decimal) -> None:
     transfers.send_money(
-        sender=scene.ada, to=scene.chidi.email, amount=amount, currency="NGN", now=clock.now()
+        parties=transfers.Parties(sender=scene.ada, to=scene.chidi.email, currency="NGN"),
+        amount=amount,
+        now=clock.now(),
     )
 
 

@@ -27,7 +27,7 @@ def send(client: APIClient, to: User) -> None:
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_a_transfer_waits_seven_times_and_twice_with_its_wallets_locked(
+def test_a_transfer_waits_three_times_and_twice_with_its_wallets_locked(
     tmp_path: Path, settings: Settings
 ) -> None:
     settings.RATE_LIMITS = False
@@ -39,9 +39,9 @@ def test_a_transfer_waits_seven_times_and_twice_with_its_wallets_locked(
     send(client, bola)  # the session learns its statements
     with listening(tmp_path) as wire:
         send(client, bola)
-        # Was there an answer before, the PIN, its COMMIT, the key, both people's wallets; then these two. Whoever
-        # comes with a token is looked up besides.
-        assert wire.round_trips() == 7
+        # The key, an earlier answer, the PIN and both people's wallets are one; then these two. Whoever comes with
+        # a token is looked up besides.
+        assert wire.round_trips() == 3
         assert wire.round_trips(from_value=wallet) == 2
     assert main_wallet(bola).balance == 2
 

@@ -2,8 +2,8 @@
 
 How a step runs, inside the caller's transaction: (1) lock the wallets of all its operations in one statement ordered
 by id, (2) decide on the rows just locked, (3) write everything in one statement. Lock order of the whole product:
-business document → wallets → campaign budgets. If the process dies before the caller's COMMIT nothing has happened;
-there is no state in between.
+the asker's PIN → business document → wallets → campaign budgets. If the process dies before the caller's COMMIT nothing
+has happened; there is no state in between.
 """
 
 from collections.abc import Sequence

@@ -7,14 +7,16 @@ from decimal import Decimal
 from typing import Any
 
 from fintech_core.money import format_amount
+from fintech_core.prepared import RowReply
 from notifications.services import EventDraft, publish_many
 from transactions.errors import RecipientCannotReceive, RecipientNotFound, SameWallet
 from transactions.models import Transaction
 from transactions.rendering import masked_name
-from transactions.selectors import find_recipient, find_wallet_of
+from transactions.selectors import ask_for_wallet_of, find_recipient
 from transactions.services.ledger import TransactionService
 from users.models import User
-from wallet.selectors import ask_for_main_wallet
+from wallet.models import Wallet
+from wallet.selectors import MainWallet, ask_for_main_wallet
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +27,60 @@ class Lookup:
     verified: bool
 
 
+class Parties:
+    """Who sends to whom: both main wallets in a currency, read in one wait.
+
+    They may be asked for ahead, before it is known whether anything will be sent; they are read without a lock.
+    """
+
+    def __init__(self, *, sender: User, to: str, currency: str) -> None:
+        self.sender = sender
+        self._to, self._currency = to, currency
+        self._asked: tuple[MainWallet, RowReply[Wallet]] | None = None
+
+    def ask(self) -> None:
+        """Send for both with what is said next in this transaction."""
+        self._asked = (
+            ask_for_main_wallet(user_id=self.sender.pk, currency=self._currency),
+            ask_for_wallet_of(to=self._to, currency=self._currency),
+        )
+
+    def take(self) -> tuple[Wallet, Wallet]:
+        """Return the sender's wallet and the recipient's with its owner, once as they were asked for, then anew.
+
+        Raises RecipientNotFound, SameWallet, NotFound (the sender has none), RecipientCannotReceive, in this order.
+        """
+        if self._asked is None:
+            self.ask()
+        (source, target), self._asked = self._asked, None  # type: ignore[misc]  # ask has just set it
+        received = target.first()
+        recipient = received.owner if received is not None else find_recipient(to=self._to)
+        if recipient is None:
+            raise RecipientNotFound("Nobody here has this e-mail address or verified phone number.")
+        if recipient.pk == self.sender.pk:
+            raise SameWallet("Sender and recipient are the same person.")
+        sent = source.get()
+        if received is None:
+            raise RecipientCannotReceive(f"The recipient has no {self._currency} wallet.")
+        return sent, received
+
+
 def send_money(
     *,
-    sender: User,
-    to: str,
+    parties: Parties,
     amount: Decimal,
-    currency: str,
     now: datetime,
     description: str = "",
     metadata: Mapping[str, Any] | None = None,
     if_match: str | None = None,
 ) -> Transaction:
-    """Send money to whoever ``to`` (e-mail or phone) belongs to, and tell both, in the caller's transaction.
+    """Send money to whoever an e-mail address or phone belongs to, and tell both, in the caller's transaction.
 
     Raises RecipientNotFound, RecipientCannotReceive, SameWallet, InsufficientFunds, LimitExceeded, KycRequired,
     WalletFrozen, MoneyOutPaused, NotFound (no wallet in this currency), PreconditionFailed (``if_match`` names another
     state of the sender's wallet).
     """
-    asked = ask_for_main_wallet(user_id=sender.pk, currency=currency)  # and the next, in one wait
-    target = find_wallet_of(to=to, currency=currency)
-    recipient = target.owner if target is not None else find_recipient(to=to)
-    if recipient is None:
-        raise RecipientNotFound("Nobody here has this e-mail address or verified phone number.")
-    if recipient.pk == sender.pk:
-        raise SameWallet("Sender and recipient are the same person.")
-    source = asked.get()
-    if target is None:
-        raise RecipientCannotReceive(f"The recipient has no {currency} wallet.")
+    source, target = parties.take()
     sent = TransactionService.transfer_money(
         sender=source,
         recipient=target,
@@ -61,8 +90,8 @@ def send_money(
         metadata=dict(metadata or {}),
         if_match=if_match,
     )
-    sent.from_user, sent.to_user = sender, recipient
-    _tell_both(sent, sender, recipient)
+    sent.from_user, sent.to_user = parties.sender, target.owner
+    _tell_both(sent, parties.sender, target.owner)
     return sent
 
 

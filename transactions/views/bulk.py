@@ -53,7 +53,7 @@ class BulkTransferViewSet(ApiViewSet):
             operation="bulk_transfer",
             body=body,
             work=lambda: _begin(sender, body),
-            gate=lambda: pins.verify(user_id=sender.pk, pin=pin),
+            gate=pins.PinGate(user_id=sender.pk, pin=pin),
             toll=lambda: self._charge_unknown(body),
         )
         if not answer.is_final and answer.document is not None:

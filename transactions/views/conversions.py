@@ -64,6 +64,6 @@ class ConversionViewSet(ApiViewSet):
             operation="convert",
             body=body,
             work=work,
-            gate=lambda: pins.verify(user_id=user.pk, pin=pin),
+            gate=pins.PinGate(user_id=user.pk, pin=pin),
         )
         return self.respond(answer)

@@ -63,8 +63,17 @@ class TransferViewSet(ApiViewSet):
         pin = body.pop("pin", None)
         if_match = request.headers.get("If-Match")
 
+        parties = transfers.Parties(sender=sender, to=body["to"], currency=body["currency"])
+
         def work() -> Answer:
-            sent = transfers.send_money(sender=sender, now=clock.now(), if_match=if_match, **body)
+            sent = transfers.send_money(
+                parties=parties,
+                amount=body["amount"],
+                now=clock.now(),
+                description=body["description"],
+                metadata=body["metadata"],
+                if_match=if_match,
+            )
             return Answer(
                 201, render(sent, viewer_id=sender.pk, links=NEWLY_MADE), document=("transaction", sent.pk)
             )
@@ -73,7 +82,8 @@ class TransferViewSet(ApiViewSet):
             operation="transfer",
             body=body,
             work=work,
-            gate=lambda: pins.verify(user_id=sender.pk, pin=pin),
+            gate=pins.PinGate(user_id=sender.pk, pin=pin),
+            ahead=parties.ask,
         )
         return self.respond(answer)
 

@@ -1,10 +1,10 @@
 """The transaction PIN: set, check, reset.
 
 Ten thousand PINs fall to any hash once the dump has all it needs, so the digest is an HMAC-SHA256 under a
-pepper that the database does not hold, and what bounds guessing is the counter. ``verify`` runs in a
-transaction of its own: the count is committed before the answer, and no rolled-back transfer takes it back.
-It costs one locked read, and a write only when the PIN was wrong, was wrong before, or stands under an old
-pepper.
+pepper that the database does not hold, and what bounds guessing is the counter. What a check writes (a miss;
+earlier misses forgiven; a digest under the current pepper) is committed alone, before the answer, so no
+rolled-back transfer takes it back. A right PIN writes nothing, so ``PinGate`` lets the transaction in which it
+was asked go on with what it guards; the row stays locked until that ends.
 """
 
 import hmac
@@ -16,8 +16,9 @@ from django.conf import settings
 from django.db import transaction
 
 from fintech_core import audit, clock
-from fintech_core.exceptions import DomainError, FieldError, NotFound, ServiceUnavailable
-from fintech_core.prepared import PreparedRead, Statement
+from fintech_core.exceptions import FieldError, NotFound, ServiceUnavailable
+from fintech_core.idempotency import Written
+from fintech_core.prepared import PreparedRead, RowReply, Statement
 from notifications.services import publish
 from users import key_rings, obvious_pins
 from users.errors import InvalidPassword, InvalidPin, OwnCase, PinLocked, PinNotSet, PinRequired
@@ -26,6 +27,12 @@ from users.models.pins import MAX_WRONG_PINS
 
 _LOCKED_PIN = PreparedRead(
     lambda user_id: TransactionPin.objects.select_for_update(no_key=True).filter(user_id=user_id),
+    user_id=UUID(int=1),
+)
+_FREE_PIN = PreparedRead(
+    lambda user_id: TransactionPin.objects.select_for_update(no_key=True, skip_locked=True).filter(
+        user_id=user_id
+    ),
     user_id=UUID(int=1),
 )
 # A right PIN changes nothing, yet its row lock would let COMMIT wait for the disk; there is nothing a crash could lose.
@@ -61,35 +68,69 @@ def verify(*, user_id: UUID, pin: str | None) -> None:
     PinRequired, PinNotSet, InvalidPin with ``attempts_left``, and PinLocked for the fifth miss and everything
     after it.
     """
+    given = _given(pin)
+    with transaction.atomic(durable=True):
+        written = _judge(_LOCKED_PIN.first(user_id=user_id), given, clock.now())
+        if written is None:
+            _NOTHING_TO_FLUSH.send()
+    if written is not None and written.refusal is not None:
+        raise written.refusal
+
+
+class PinGate:
+    """The PIN as the gate of a money POST: asked with the claim of its key, and then for as long as T1 lasts."""
+
+    def __init__(self, *, user_id: UUID, pin: str | None) -> None:
+        self._user_id, self._pin = user_id, pin
+        self._asked: RowReply[TransactionPin] | None = None
+
+    def ask(self) -> None:
+        """Send for the row and its lock, without waiting for somebody who holds it."""
+        self._asked = _FREE_PIN.send(user_id=self._user_id)
+
+    def judge(self) -> Written | None:
+        """Judge the PIN on the locked row, and wait for that lock where somebody held it.
+
+        Raises PinRequired, PinNotSet and PinLocked; InvalidPin and the fifth miss come with what was written.
+        """
+        given = _given(self._pin)
+        row = self._asked.first() if self._asked is not None else None
+        return _judge(row or _LOCKED_PIN.first(user_id=self._user_id), given, clock.now())
+
+    def verify(self) -> None:
+        """Do the same in a transaction of its own; raises what ``verify`` raises."""
+        verify(user_id=self._user_id, pin=self._pin)
+
+
+def _given(pin: str | None) -> str:
     if pin is None:
         raise PinRequired("Send the transaction PIN in the field pin.")
-    with transaction.atomic(durable=True):
-        refusal = _check(user_id, pin, clock.now())
-    if refusal is not None:
-        raise refusal
+    return pin
 
 
-def _check(user_id: UUID, pin: str, now: datetime) -> DomainError | None:
-    """Compare on the locked row and write what follows; the caller raises the refusal after COMMIT."""
-    row = _LOCKED_PIN.first(user_id=user_id)
+def _judge(row: TransactionPin | None, pin: str, now: datetime) -> Written | None:
+    """Compare on the locked row and write what follows; the caller raises the refusal after COMMIT.
+
+    Raises PinNotSet and PinLocked, which leave nothing behind.
+    """
     if row is None:
-        return PinNotSet(
+        raise PinNotSet(
             "Set a transaction PIN before money can leave.", how_to_fix="PUT /api/v1/users/me/pin"
         )
     if row.locked_at is not None:
-        return _locked()
-    if hmac.compare_digest(bytes(row.digest), _digest(user_id, pin, row.pepper_version)):
-        if not _forgiven(row, pin):
-            _NOTHING_TO_FLUSH.send()
-        return None
+        raise _locked()
+    if hmac.compare_digest(bytes(row.digest), _digest(row.user_id, pin, row.pepper_version)):
+        return Written() if _forgiven(row, pin) else None
     row.failed_attempts += 1
     left = MAX_WRONG_PINS - row.failed_attempts
     if left == 0:
         row.locked_at = now
         audit.record(actor=None, action="pin.locked", target=row, reason=f"{MAX_WRONG_PINS} wrong PINs")
-        publish(type="pin.locked", user_id=user_id, payload={})
+        publish(type="pin.locked", user_id=row.user_id, payload={})
     row.save(update_fields=["failed_attempts", "locked_at"])
-    return _locked() if left == 0 else InvalidPin("The transaction PIN is wrong.", attempts_left=left)
+    return Written(
+        _locked() if left == 0 else InvalidPin("The transaction PIN is wrong.", attempts_left=left)
+    )
 
 
 def _locked() -> PinLocked:

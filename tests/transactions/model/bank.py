@@ -29,7 +29,7 @@ from transactions.services.bulk_items import BulkItem
 from transactions.services.conversions import convert, quote_conversion
 from transactions.services.expiry import expire_holds
 from transactions.services.releasing import release
-from transactions.services.transfers import send_money
+from transactions.services.transfers import Parties, send_money
 from users.models import User
 from wallet.models import Wallet
 from wallet.services import freeze_wallet, open_wallet, unfreeze_wallet
@@ -111,8 +111,10 @@ class Bank:
     @transaction.atomic
     def transfer(self, sender: Place, receiver: Place, amount: int) -> list[UUID]:
         sent = send_money(
-            sender=self.people[sender[0]], to=self.people[receiver[0]].email, amount=amount * KOBO,
-            currency=sender[2], now=clock.now(),
+            parties=Parties(
+                sender=self.people[sender[0]], to=self.people[receiver[0]].email, currency=sender[2]
+            ),
+            amount=amount * KOBO, now=clock.now(),
         )  # fmt: skip
         return [sent.pk]
 

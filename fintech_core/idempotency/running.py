@@ -1,0 +1,186 @@
+"""T1: the claim of a key, the gate, the work, and the answer, which are one transaction."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from fintech_core import crashpoints
+from fintech_core.exceptions import DomainError, domain_problem
+from fintech_core.idempotency.records import (
+    Answer,
+    InProgress,
+    OutcomeUnknown,
+    Scope,
+    ask_for_record,
+    replay,
+    store,
+)
+from fintech_core.models import IdempotencyRecord
+from fintech_core.prepared import Reply, RowReply, Statement
+
+LOOKUP_LIMIT_S = 2.0
+LOOKUP_PAUSE_S = 0.1
+TRANSACTION_ATTEMPTS = 3
+TRY_LOCK = Statement("SELECT pg_try_advisory_xact_lock(%s)")
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a gate has written: it is committed before anybody is told, by ``refusal`` unless all is well now."""
+
+    refusal: DomainError | None = None
+
+
+class Gate(Protocol):
+    """A question whose answer lets the work begin: a PIN."""
+
+    def ask(self) -> None:
+        """Send the question with what is said next. It must not wait for anybody's lock."""
+
+    def judge(self) -> Written | None:
+        """Judge the answer, for as long as the transaction lasts; None when there was nothing to write.
+
+        Raises a DomainError for a refusal that leaves nothing behind.
+        """
+
+    def verify(self) -> None:
+        """Ask and judge in a transaction of its own. Raises every refusal."""
+
+
+def run(
+    scope: Scope,
+    work: Callable[[], Answer],
+    *,
+    gate: Gate | None = None,
+    ahead: Callable[[], None] | None = None,
+    request_id: str | None = None,
+) -> Answer:
+    """Run ``work`` once for this key inside T1, behind the gate, and store its answer with its effect.
+
+    ``ahead`` sends what the work will read first, and must send nothing else: it is said before it is known whether the
+    work may run. ``work`` runs in a savepoint: a refusal by rule (DomainError with status 422) rolls it back and is
+    itself the stored answer; any other error undoes everything, the claim too. What the gate writes is committed alone.
+    Raises InProgress when the key is being used, KeyReused when it was used with another body, OutcomeUnknown when a
+    lost COMMIT could not be looked up, and whatever the gate raises.
+    """
+    for attempt in range(1, TRANSACTION_ATTEMPTS + 1):
+        try:
+            return _run_once(scope, work, gate, ahead, request_id)
+        except OperationalError as error:
+            sqlstate = getattr(error.__cause__, "sqlstate", None)
+            if sqlstate in RETRYABLE_SQLSTATES and attempt < TRANSACTION_ATTEMPTS:
+                time.sleep(0.02 * attempt)
+                continue
+            if not _connection_lost(sqlstate):
+                raise
+            return _after_lost_connection(scope, error)
+        except InterfaceError as error:
+            return _after_lost_connection(scope, error)
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _run_once(
+    scope: Scope,
+    work: Callable[[], Answer],
+    gate: Gate | None,
+    ahead: Callable[[], None] | None,
+    request_id: str | None,
+) -> Answer:
+    with transaction.atomic(durable=True):
+        claim = _Claim.send(scope)
+        if gate is not None:
+            gate.ask()
+        if ahead is not None:
+            ahead()
+        earlier = claim.earlier_answer()
+        if earlier is not None:
+            return earlier
+        written = gate.judge() if gate is not None else None
+        if written is None:
+            answer = _done(scope, work, request_id)
+            crashpoints.reach("idempotency.before_commit")
+    if written is None:
+        crashpoints.reach("idempotency.after_commit")
+        return answer
+    if written.refusal is not None:
+        raise written.refusal
+    return _run_once(scope, work, gate, ahead, request_id)
+
+
+def _done(scope: Scope, work: Callable[[], Answer], request_id: str | None) -> Answer:
+    """Do the work and store its answer, which may be a refusal."""
+    try:
+        with transaction.atomic():
+            answer = work()
+    except DomainError as refusal:
+        if refusal.status != 422:
+            raise
+        answer = Answer(refusal.status, domain_problem(refusal, request_id))
+    store(scope, answer)
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """The key's lock, taken outside of any savepoint, and the look for an answer that was stored before."""
+
+    scope: Scope
+    _lock: Reply
+    _record: RowReply[IdempotencyRecord]
+
+    @classmethod
+    def send(cls, scope: Scope) -> "_Claim":
+        """Let both be said with what is said next, the look after the lock."""
+        digest = hashlib.sha256(f"{scope.user_id}|{scope.operation}|{scope.key}".encode()).digest()
+        lock = TRY_LOCK.send([int.from_bytes(digest[:8], "big", signed=True)])
+        return cls(scope, lock, ask_for_record(scope))
+
+    def earlier_answer(self) -> Answer | None:
+        """Return what was stored: whoever sees it sees what was committed. None means that the key is ours now.
+
+        Raises InProgress while it is somebody else's, and KeyReused.
+        """
+        is_ours, record = self._lock.row() == (True,), self._record.first()
+        if record is None and not is_ours:
+            raise InProgress(
+                "The first request with this key has not finished. Repeat it shortly.", retry_after_s=1
+            )
+        return replay(record, self.scope)
+
+
+def _connection_lost(sqlstate: str | None) -> bool:
+    """Say whether COMMIT may have succeeded unheard: the server said good-bye, or nothing at all.
+
+    The connection itself cannot be asked: Django has opened a new one while it left the broken transaction.
+    """
+    return sqlstate is None or sqlstate.startswith(("57P", "08"))
+
+
+def _after_lost_connection(scope: Scope, error: Exception) -> Answer:
+    """Look the key up on a new connection: found is the answer, not found is the error, unreachable is unknown.
+
+    While the old backend still holds the key's lock its COMMIT may yet succeed, so "not found" counts only once
+    the lock is free.
+    """
+    connection.close()
+    give_up = time.monotonic() + LOOKUP_LIMIT_S
+    while time.monotonic() < give_up:
+        try:
+            with transaction.atomic():
+                found = _Claim.send(scope).earlier_answer()
+        except InProgress:
+            time.sleep(LOOKUP_PAUSE_S)
+            continue
+        except (OperationalError, InterfaceError):
+            connection.close()
+            time.sleep(LOOKUP_PAUSE_S)
+            continue
+        if found is not None:
+            return found
+        raise error
+    raise OutcomeUnknown(retry_after_s=2) from error
