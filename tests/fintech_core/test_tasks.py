@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from fintech_core import clock, health, idempotency, tasks
+from fintech_core.idempotency import records
 from fintech_core.models import IdempotencyRecord, JobRun
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,7 @@ class TestForgettingKeys:
         assert list(IdempotencyRecord.objects.all()) == [kept]
 
     def test_more_than_a_batch_goes_in_one_call(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(idempotency, "FORGET_BATCH", 2)
+        monkeypatch.setattr(records, "FORGET_BATCH", 2)
         now = clock.now()
         for days in range(5):
             remember(now - timedelta(days=31 + days))
