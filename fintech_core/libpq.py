@@ -67,8 +67,10 @@ class Message:
 _known: "WeakKeyDictionary[psycopg.Connection[Any], set[bytes]]" = WeakKeyDictionary()
 
 
-def converse(connection: "psycopg.Connection[Any]", messages: Sequence[Message]) -> None:
-    """Say all of it in one round trip, and let each message know its result.
+def converse(
+    connection: "psycopg.Connection[Any]", messages: Sequence[Message], under_way: Sequence[Message] = ()
+) -> None:
+    """Say all of it in one round trip, and let each message know its result, those under way first.
 
     The server takes one after the other, and nothing more after the first that fails. A transaction is begun where
     psycopg would begin one, and what the session does not know yet is taught to it right before. Raises psycopg's
@@ -76,26 +78,56 @@ def converse(connection: "psycopg.Connection[Any]", messages: Sequence[Message])
     is nobody's answer.
     """
     server = connection.pgconn
-    known = _known.setdefault(connection, set())
-    messages = list(_with_lessons(messages, known))
-    if _is_begin_due(connection):
-        messages.insert(0, Message(b"BEGIN"))
-    if len(messages) == 1:
-        results = [messages[0].run(server)]
-    else:
-        try:
-            results = _piped(server, messages)
-            # Here, since a session that knows more than it is thought to could not be taught that any more.
-            known.update(
-                message.key
-                for message, result in zip(messages, results, strict=True)
-                if message.is_lesson and result.status == ExecStatus.COMMAND_OK
-            )
-        except BaseException:
-            connection.close()
-            raise
-    for message, result in zip(messages, results, strict=True):
-        message.result = checked(server, result)
+    said = _completed(connection, messages, under_way)
+    if len(said) == 1 and not under_way:
+        said[0].result = checked(server, said[0].run(server))
+        return
+    try:
+        if said:
+            _hand_over(server, said)
+        heard = [*under_way, *said]
+        for message, result in zip(heard, _heard(server, len(heard)), strict=True):
+            message.result = result
+        server.exit_pipeline_mode()
+        # Here, since a session that knows more than it is thought to could not be taught that any more.
+        _known.setdefault(connection, set()).update(
+            message.key
+            for message in heard
+            if message.is_lesson and message.heard().status == ExecStatus.COMMAND_OK
+        )
+    except BaseException:
+        connection.close()
+        raise
+    for message in heard:
+        checked(server, message.heard())
+
+
+def start(
+    connection: "psycopg.Connection[Any]", messages: Sequence[Message], under_way: Sequence[Message]
+) -> list[Message]:
+    """Say all of it without waiting for an answer; return what is under way now, to be heard by ``converse``.
+
+    It waits only until the server has taken it, so the server works while we do. Nothing but ``converse`` and this may
+    use the connection meanwhile.
+    """
+    said = _completed(connection, messages, under_way)
+    try:
+        _hand_over(connection.pgconn, said)
+    except BaseException:
+        connection.close()
+        raise
+    return [*under_way, *said]
+
+
+def _completed(
+    connection: "psycopg.Connection[Any]", messages: Sequence[Message], under_way: Sequence[Message]
+) -> list[Message]:
+    """Add what has to be said besides: a BEGIN that is due, and what the session does not know yet."""
+    known = _known.get(connection, set()) | {message.key for message in under_way if message.is_lesson}
+    said = list(_with_lessons(messages, known))
+    if not under_way and _is_begin_due(connection):
+        said.insert(0, Message(b"BEGIN"))
+    return said
 
 
 def _with_lessons(messages: Sequence[Message], known: Container[bytes]) -> Iterator[Message]:
@@ -116,24 +148,23 @@ def _is_begin_due(connection: "psycopg.Connection[Any]") -> bool:
     return connection.pgconn.transaction_status == TransactionStatus.IDLE and not connection.autocommit
 
 
-def _piped(server: PGconn, messages: Sequence[Message]) -> list[PGresult]:
+def _hand_over(server: PGconn, messages: Sequence[Message]) -> None:
+    """Send messages as a part of a pipeline, until the server has taken all; the waits let other threads run."""
     server.enter_pipeline_mode()
     for message in messages:
         message.send(server)
     server.pipeline_sync()
-    results = list(_heard(server))
-    server.exit_pipeline_mode()
-    return results
-
-
-def _heard(server: PGconn) -> Iterator[PGresult]:
-    """Yield the results of what was sent, up to the end of the pipeline; the waits let other threads run."""
     poll = select.poll()
     poll.register(server.socket, select.POLLIN | select.POLLOUT)
     while server.flush():
         poll.poll()
         server.consume_input()
-    poll.modify(server.socket, select.POLLIN)
+
+
+def _heard(server: PGconn, count: int) -> Iterator[PGresult]:
+    """Yield so many results, over the ends of as many parts as they were sent in; the waits let other threads run."""
+    poll = select.poll()
+    poll.register(server.socket, select.POLLIN)
     while True:
         while server.is_busy():
             poll.poll()
@@ -141,10 +172,11 @@ def _heard(server: PGconn) -> Iterator[PGresult]:
         result = server.get_result()
         if result is None:
             _require_connection(server)
-            continue
-        if result.status == ExecStatus.PIPELINE_SYNC:
+        elif result.status != ExecStatus.PIPELINE_SYNC:
+            count -= 1
+            yield result
+        elif count <= 0:
             return
-        yield result
 
 
 def checked(server: PGconn, result: PGresult) -> PGresult:

@@ -6,7 +6,7 @@ movement goes through here instead; the rest of the code has no need of it.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, Generic, LiteralString, TypeVar
@@ -44,6 +44,11 @@ def as_json_rows(rows: Sequence[Mapping[str, object]]) -> str:
     which PostgreSQL reads.
     """
     return orjson.dumps(rows, default=str).decode()
+
+
+def as_array(values: Iterable[UUID]) -> str:
+    """Write UUIDs as one parameter for ``%s::uuid[]``. They need no quotes, which psycopg looks for in each of them."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +121,23 @@ class Statement:
             database.say(message)
         return Reply(database, session, message)
 
+    def start(self, values: Parameters = ()) -> None:
+        """Let the statement begin to run, and go on while the server works at it; outside of a transaction, wait.
+
+        Its errors are raised by what is said next, as those of ``send`` are.
+        """
+        database = default_database()
+        _, message = self._message(database, values)
+        if database.in_atomic_block:
+            database.start(message)
+        else:
+            database.say(message)
+
     def _message(self, database: DatabaseWrapper, values: Parameters) -> "tuple[_Session, Message]":
         """Write the statement as a message, on a connection that is open."""
-        database.validate_no_broken_transaction()
         database.close_if_health_check_failed()
         database.ensure_connection()
+        database.validate_no_broken_transaction()
         if database.queries_logged:
             database.queries_log.append({"sql": self.text.decode(), "time": ""})
         ordered = [values[name] for name in self._names] if isinstance(values, Mapping) else values

@@ -6,19 +6,24 @@ author says so, and no longer than to the next savepoint. The server takes all o
 so it means the same; only an error is told later, by what is said next. What waits when the transaction or the
 savepoint is rolled back is never sent at all, and a process that dies has not sent its COMMIT either.
 
+What takes the server a while can be started: it is sent at once, and its answer is heard with what is said next, so
+that the server and we work at the same time.
+
 Between the lock of a wallet and COMMIT every round trip is time in which nobody else may move that wallet's money.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InternalError, connections
+from django.db import Error as DjangoError
 from django.db.backends.postgresql import base
 from psycopg import Error
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
 
-from fintech_core.libpq import Message, checked, converse
+from fintech_core.libpq import Message, checked, converse, start
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -27,26 +32,42 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
         self._waiting: list[Message] = []
+        self._under_way: list[Message] = []
         self.execute_wrappers.append(self._after_what_waits)
 
     def say(self, message: Message) -> PGresult:
         """Send what waits and the message in one round trip; return what was answered to the message.
 
-        Raises Django's database errors, of any of them.
+        Raises Django's database errors, of any of them and of what is under way.
         """
-        messages, self._waiting = [*self._waiting, message], []
-        with self.wrap_database_errors:
-            converse(self.connection, messages)
+        self._converse([*self._waiting, message])
         return message.heard()
 
     def say_with_next(self, message: Message) -> None:
         """Let a message wait for what is said next in this transaction."""
         self._waiting.append(message)
 
+    def start(self, message: Message) -> None:
+        """Send what waits and the message, and go on while the server works; errors are raised by what is next."""
+        messages, self._waiting = [*self._waiting, message], []
+        with self.wrap_database_errors:
+            self._under_way = start(self.connection, messages, self._under_way)
+
     def say_what_waits(self) -> None:
-        """Send what waits, if anything does. Raises Django's database errors."""
-        if self._waiting:
-            self.say(self._waiting.pop())
+        """Send what waits, and hear what is under way, if anything is. Raises Django's database errors."""
+        if self._waiting or self._under_way:
+            self._converse(self._waiting)
+
+    def _converse(self, messages: list[Message]) -> None:
+        under_way, self._under_way, self._waiting = self._under_way, [], []
+        with self.wrap_database_errors:
+            converse(self.connection, messages, under_way)
+
+    def _give_up_what_is_under_way(self) -> None:
+        """Hear it to its end, whatever it is: what it belongs to is rolled back."""
+        with suppress(DjangoError):
+            if self._under_way:
+                self._converse([])
 
     def is_usable(self) -> bool:
         """Say whether the server still answers."""
@@ -67,14 +88,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def connect(self) -> None:
         """Open the connection; nothing waits for a new one."""
-        self._waiting.clear()
+        self._forget()
         super().connect()
 
     def close(self) -> None:
         """Close the connection; what waits was never said."""
         self.validate_thread_sharing()
-        self._waiting.clear()
+        self._forget()
         super().close()
+
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self._under_way.clear()
 
     def _after_what_waits(
         self, execute: Callable[..., Any], statement: str, values: Any, many: bool, context: dict[str, Any]
@@ -111,11 +136,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _rollback(self) -> None:
         self._waiting.clear()
+        self._give_up_what_is_under_way()
         super()._rollback()  # type: ignore[misc]
 
     def _savepoint(self, sid: str) -> None:
         """Let it wait, after what is no command: who passes over errors in a savepoint must not meet earlier ones."""
-        if not self._only_commands_wait():
+        if self._under_way or not self._only_commands_wait():
             self.say_what_waits()
         self._command(self.ops.savepoint_create_sql(sid))
 
@@ -132,6 +158,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             del self._waiting[waiting.index(made) + 1 :]
         else:
             self._waiting.clear()
+            self._give_up_what_is_under_way()
             self.say(Message(command.encode()))
 
     def _only_commands_wait(self) -> bool:

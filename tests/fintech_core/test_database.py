@@ -351,13 +351,13 @@ class TestLessons:
     def test_whoever_breaks_off_before_it_is_noted_leaves_no_session_behind(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        fivefold, piped = Statement("SELECT %s::int * 5"), libpq._piped
+        fivefold, heard = Statement("SELECT %s::int * 5"), libpq._heard
 
         def broken_off(*given: Any) -> None:
-            piped(*given)
+            assert list(heard(*given))
             raise Interrupted
 
-        monkeypatch.setattr(libpq, "_piped", broken_off)
+        monkeypatch.setattr(libpq, "_heard", broken_off)
         with pytest.raises(Interrupted):
             fivefold.row([1])
         monkeypatch.undo()

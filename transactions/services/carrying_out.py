@@ -20,7 +20,7 @@ from transactions.models import Transaction
 from transactions.services import parking
 from transactions.services.locking import lock_wallets
 from transactions.services.steps import Step
-from transactions.services.writing import NotAllResolved, as_written, write
+from transactions.services.writing import NotAllResolved, as_written, write, write_part
 
 # What became of one operation: its transaction's id, nothing (a guard dropped it), or why it was refused.
 Decision = UUID | DomainError | None
@@ -33,7 +33,10 @@ _DUPLICATES = {
 def carry_out(
     operations: Sequence[Operation], now: datetime, *, decide: Callable[[Step, Operation], Decision]
 ) -> tuple[list[Decision], dict[UUID, Transaction]]:
-    """Lock once, let ``decide`` look at each operation, write once; return the decisions and what was written."""
+    """Lock once, let ``decide`` look at each operation, write once; return the decisions and what was written.
+
+    Many postings are written in parts: the server writes one while the next is decided.
+    """
     audit.require_transaction("TransactionService")
     if any(_money_out(operation) for operation in operations):
         switches.require_money_out()
@@ -41,7 +44,12 @@ def carry_out(
     wallets = lock_wallets(_wallet_ids(operations, named))
     pending = {row.pk: row for row in Transaction.objects.filter(pk__in=named)} if named else {}
     step = Step(wallets, pending, now)
-    decisions = [decide(step, operation) for operation in operations]
+    only_posts = all(isinstance(operation, Post) for operation in operations)
+    decisions: list[Decision] = []
+    for operation in operations:
+        if only_posts and step.batch.has_a_part:
+            write_part(step.batch, wallets)
+        decisions.append(decide(step, operation))
     moment = now
     if not step.batch.is_empty:
         try:

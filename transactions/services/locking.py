@@ -14,7 +14,7 @@ from uuid import UUID
 
 from fintech_core import crashpoints
 from fintech_core.exceptions import NotFound
-from fintech_core.prepared import Statement
+from fintech_core.prepared import Statement, as_array
 from transactions.limits import Spent
 
 # The order is what keeps two postings from waiting for each other in a ring. The clock stands outside, since what a
@@ -78,7 +78,7 @@ def lock_wallets(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
     if len(wanted) <= PAIR:
         rows = LOCK_PAIR.rows({"first": wanted[0], "last": wanted[-1]})
     else:
-        rows = LOCK.rows({"wanted": wanted})
+        rows = LOCK.rows({"wanted": as_array(wanted)})
     locked = {row[0]: _locked(row) for row in rows}
     crashpoints.reach("ledger.locked")
     if len(locked) != len(wanted):

@@ -39,7 +39,7 @@ from transactions.models import Transaction
 from transactions.services.legs import check_legs, debited
 from transactions.services.locking import LockedWallet
 from transactions.services.reshaping import with_fee, with_shortfall
-from transactions.services.writing import Batch, EntryRow, Resolution
+from transactions.services.writing import Batch, EntryRow, Resolution, TransactionRow
 from wallet.enums import WalletKind, WalletStatus
 from wallet.tags import require_match
 
@@ -245,47 +245,48 @@ class Step:
                 wallet.version += 1
                 wallet.entries += 1
                 balance, version = wallet.balance, wallet.version
-            self.batch.entries.append(
-                EntryRow(
-                    transaction_id=transaction_id,
-                    account_id=account_id(leg.account, leg.currency),
-                    wallet_id=leg.wallet_id,
-                    direction=str(leg.direction),
-                    amount=leg.amount,
-                    currency=leg.currency,
-                    balance_after=balance,
-                    version=version,
-                    effective_at=effective_at,
-                )
-            )
+            entry: EntryRow = {
+                "transaction_id": transaction_id,
+                "account_id": account_id(leg.account, leg.currency),
+                "wallet_id": leg.wallet_id,
+                "direction": str(leg.direction),
+                "amount": leg.amount,
+                "currency": leg.currency,
+                "balance_after": balance,
+                "version": version,
+            }
+            if effective_at is not None:
+                entry["effective_at"] = effective_at
+            self.batch.entries.append(entry)
 
     def _add_transaction(self, draft: TransactionDraft, status: str, *, hold_amount: Decimal | None) -> None:
-        self.batch.transactions.append(
-            {
-                "id": draft.id,
-                "reference": draft.reference or reference_of("TRX", draft.id),
-                "type": str(draft.type),
-                "status": str(status),
-                "currency": draft.currency,
-                "amount": draft.amount,
-                "fee": draft.fee,
-                "hold_amount": hold_amount,
-                "expires_at": draft.expires_at,
-                "from_wallet_id": draft.from_wallet_id,
-                "to_wallet_id": draft.to_wallet_id,
-                "from_user_id": draft.from_user_id,
-                "to_user_id": draft.to_user_id,
-                "initiated_by_id": draft.initiated_by_id,
-                "description": draft.description,
-                "metadata": dict(draft.metadata),
+        row: TransactionRow = {
+            "id": draft.id,
+            "reference": draft.reference or reference_of("TRX", draft.id),
+            "type": str(draft.type),
+            "status": str(status),
+            "currency": draft.currency,
+            "amount": draft.amount,
+            "fee": draft.fee,
+            "from_wallet_id": draft.from_wallet_id,
+            "to_wallet_id": draft.to_wallet_id,
+            "from_user_id": draft.from_user_id,
+            "to_user_id": draft.to_user_id,
+            "initiated_by_id": draft.initiated_by_id,
+            "description": draft.description,
+            "metadata": dict(draft.metadata),
+            "source_kind": draft.source.kind if draft.source else "",
+        }
+        if hold_amount is not None:
+            row |= {"hold_amount": hold_amount, "expires_at": draft.expires_at}
+        if draft.is_contestable:
+            self.batch.is_contestable = True
+            row |= {
                 "reverses_id": draft.reverses_id,
                 "refund_of_id": draft.refund_of_id,
-                "source_kind": draft.source.kind if draft.source else "",
                 "source_id": draft.source.id if draft.source else None,
                 "effective_at": draft.effective_at,
             }
-        )
-        if draft.is_contestable:
-            self.batch.is_contestable = True
+        self.batch.transactions.append(row)
         if draft.conversion is not None:
             self.batch.conversions[draft.id] = draft.conversion

@@ -1,12 +1,12 @@
 """Writing a business step: its rows as data, sent by the one statement of ``write_statements``."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -20,9 +20,15 @@ from transactions.models import Transaction
 from transactions.services.locking import LockedWallet
 from transactions.services.write_statements import TRANSACTION_ID_AND_TIME, WRITE
 
+# How much of a large step the server is given while the rest is decided, in entries.
+PART_ENTRIES = 400
+
 
 class TransactionRow(TypedDict):
-    """A transaction that is born in this step; amounts in major units."""
+    """A transaction that is born in this step; amounts in major units. What is left out is NULL.
+
+    Ordinary movements leave out what they have not: a NULL in JSON is written, sent, read and parsed like any value.
+    """
 
     id: UUID
     reference: str
@@ -31,8 +37,8 @@ class TransactionRow(TypedDict):
     currency: str
     amount: Decimal
     fee: Decimal
-    hold_amount: Decimal | None
-    expires_at: datetime | None
+    hold_amount: NotRequired[Decimal | None]
+    expires_at: NotRequired[datetime | None]
     from_wallet_id: UUID | None
     to_wallet_id: UUID | None
     from_user_id: UUID | None
@@ -40,22 +46,22 @@ class TransactionRow(TypedDict):
     initiated_by_id: UUID | None
     description: str
     metadata: dict[str, Any]
-    reverses_id: UUID | None
-    refund_of_id: UUID | None
+    reverses_id: NotRequired[UUID | None]
+    refund_of_id: NotRequired[UUID | None]
     source_kind: str
-    source_id: UUID | None
-    effective_at: datetime | None
+    source_id: NotRequired[UUID | None]
+    effective_at: NotRequired[datetime | None]
 
 
 _UNSET: dict[str, Any] = {
     field.attname: field.get_default()
     for field in Transaction._meta.concrete_fields
-    if field.attname not in TransactionRow.__annotations__
+    if field.attname not in TransactionRow.__required_keys__
 }
 
 
 class EntryRow(TypedDict):
-    """One line of the journal, as it will be stored."""
+    """One line of the journal, as it will be stored. What is left out is NULL."""
 
     transaction_id: UUID
     account_id: int
@@ -65,7 +71,7 @@ class EntryRow(TypedDict):
     currency: str
     balance_after: Decimal | None
     version: int | None
-    effective_at: datetime | None
+    effective_at: NotRequired[datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,19 @@ class Batch:
     conversions: dict[UUID, Conversion] = field(default_factory=dict)
     # Whether the database may refuse it for what only it knows: what was booked before, which month is closed.
     is_contestable: bool = False
+    # What was decided is written up to here, and at this moment.
+    moment: datetime | None = None
+    written_transactions: int = 0
+    written_entries: int = 0
+
+    @property
+    def has_a_part(self) -> bool:
+        """Whether enough was decided since the last part to let the server begin with it, and may be told later."""
+        return (
+            len(self.entries) - self.written_entries >= PART_ENTRIES
+            and not self.is_contestable
+            and not self.resolutions
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -100,21 +119,57 @@ class NotAllResolved(Exception):
     """A transaction that was pending under the lock is not: the whole step must be rolled back."""
 
 
+def write_part(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> None:
+    """Let the server begin to write what was decided since the last part, and decide on while it does.
+
+    Only postings may have been decided: the wallets of a part are those that it has entries of. The moment is the same
+    for all parts of a step, and so is what ``write`` says of errors.
+    """
+    WRITE[False, bool(batch.conversions)].start(_parameters(batch, wallets, _moved_since(wallets)))
+    for wallet in wallets.values():
+        wallet.entries = 0
+    batch.written_transactions, batch.written_entries = len(batch.transactions), len(batch.entries)
+
+
 def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
-    """Run the write statement and return the recorded time.
+    """Run the write statement, over what no part has written, and return the recorded time.
 
     The caller holds the wallets' locks. A batch that resolves nothing and is not contestable is written with what is
     said next in the transaction, its COMMIT at the latest: no rule of the books refuses it but for a fault of ours, and
     a time-out or a lost server is told there. Of the others it raises NotAllResolved, IntegrityError (the database's
     own refusals).
     """
-    moment = _moment(wallets)
+    is_in_parts = batch.written_transactions > 0
+    moved = _moved_since(wallets) if is_in_parts else list(wallets.values())
+    parameters = _parameters(batch, wallets, moved)
+    statement = WRITE[bool(batch.resolutions), bool(batch.conversions)]
+    if batch.is_contestable or batch.resolutions:
+        resolved = statement.row(parameters) or (0,)
+        if resolved[0] != len(batch.resolutions):
+            raise NotAllResolved
+    elif is_in_parts:
+        statement.start(parameters)
+    else:
+        statement.send(parameters)
+    return _moment(batch, wallets)
+
+
+def _moved_since(wallets: Mapping[UUID, LockedWallet]) -> list[LockedWallet]:
+    """Return the wallets that have entries since the last part."""
+    return [wallet for wallet in wallets.values() if wallet.entries]
+
+
+def _parameters(
+    batch: Batch, wallets: Mapping[UUID, LockedWallet], moved: Sequence[LockedWallet]
+) -> dict[str, object]:
+    """Return what the write statement is given: what was decided since the last part."""
+    transactions = batch.transactions[batch.written_transactions :]
     parameters: dict[str, object] = {
-        "moment": moment,
-        "transactions": as_json_rows([_with_json_metadata(row) for row in batch.transactions]),
-        "wallets": as_json_rows([_wallet_row(wallet) for wallet in wallets.values()]),
-        "locked": len(wallets),
-        "entries": as_json_rows(batch.entries),
+        "moment": _moment(batch, wallets),
+        "transactions": as_json_rows([_with_json_metadata(row) for row in transactions]),
+        "wallets": as_json_rows([_wallet_row(wallet) for wallet in moved]),
+        "locked": len(moved),
+        "entries": as_json_rows(batch.entries[batch.written_entries :]),
     }
     if batch.resolutions:
         parameters["resolutions"] = as_json_rows([_resolution_row(found) for found in batch.resolutions])
@@ -126,16 +181,17 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
                 for pk, found in batch.conversions.items()
             ]
         )
-    said = WRITE[bool(batch.resolutions), bool(batch.conversions)].send(parameters)
-    if batch.is_contestable or batch.resolutions:
-        resolved = said.row() or (0,)
-        if resolved[0] != len(batch.resolutions):
-            raise NotAllResolved
-    return moment
+    return parameters
 
 
-def _moment(wallets: Mapping[UUID, LockedWallet]) -> datetime:
-    """Return when the last of the wallets was locked, but never before the last entry of one."""
+def _moment(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
+    """Return when the last of the wallets was locked, but never before the last entry of one; once for a step."""
+    if batch.moment is None:
+        batch.moment = _moment_of(wallets)
+    return batch.moment
+
+
+def _moment_of(wallets: Mapping[UUID, LockedWallet]) -> datetime:
     if not wallets:
         ((_, moment),) = TRANSACTION_ID_AND_TIME.rows()
         return cast(datetime, moment)
@@ -151,7 +207,7 @@ def as_written(
     rows: dict[UUID, Transaction] = {}
     for facts in batch.transactions:
         completed_at = moment if facts["status"] == TransactionStatus.COMPLETED else None
-        stored = {**_UNSET, **facts, "created_at": moment, "completed_at": completed_at}
+        stored: dict[str, Any] = {**_UNSET, **facts, "created_at": moment, "completed_at": completed_at}
         if conversion := batch.conversions.get(facts["id"]):
             stored |= {
                 "converted_amount": conversion.amount,
@@ -167,12 +223,12 @@ def as_written(
     return rows
 
 
-def _instance(stored: Mapping[str, Any]) -> Transaction:
+def _instance(stored: dict[str, Any]) -> Transaction:
     """Make the instance of a stored row; to set field by field, as a query does, takes several times as long."""
     row = Transaction.__new__(Transaction)
+    row.__dict__ = stored
     row._state = ModelState()
     row._state.adding, row._state.db = False, connection.alias
-    row.__dict__.update(stored)
     return row
 
 

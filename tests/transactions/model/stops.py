@@ -16,6 +16,7 @@ import pytest
 
 from fintech_core.database import base
 from fintech_core.libpq import Message
+from transactions.services import writing
 
 COMMIT = "COMMIT"
 _QUIET = ("SAVEPOINT", "RELEASE", "ROLLBACK")
@@ -46,7 +47,7 @@ def hooked(hook: Hook) -> Iterator[None]:
 @contextmanager
 def installed() -> Iterator[None]:
     """Stand in the way for a while."""
-    execute, converse = psycopg.Cursor.execute, base.converse
+    execute, converse, start = psycopg.Cursor.execute, base.converse, base.start
 
     def execute_with_stop(self: Any, query: Any, *given: Any, **options: Any) -> Any:
         hook: Hook | None = getattr(_hooks, "now", None)
@@ -54,22 +55,39 @@ def installed() -> Iterator[None]:
             hook.before(str(query), self.connection)
         return execute(self, query, *given, **options)
 
-    def converse_with_stop(connection: "psycopg.Connection[Any]", messages: Sequence[Message]) -> None:
+    def converse_with_stop(
+        connection: "psycopg.Connection[Any]", messages: Sequence[Message], under_way: Sequence[Message]
+    ) -> None:
         hook: Hook | None = getattr(_hooks, "now", None)
-        commits = messages[-1].text == COMMIT.encode()
-        statements = b"; ".join(message.text for message in messages if not message.is_command)
-        if hook is not None and statements:
-            hook.before(statements.decode(), connection)
-            if commits:  # a point of its own, between what was written and its end
-                converse(connection, messages[:-1])
-                messages = messages[-1:]
+        commits = bool(messages) and messages[-1].text == COMMIT.encode()
+        if hook is not None and (statements := _statements(messages)):
+            hook.before(statements, connection)
+        if hook is not None and commits and (under_way or _statements(messages)):
+            converse(
+                connection, messages[:-1], under_way
+            )  # a point of its own, between what was written and its end
+            messages, under_way = messages[-1:], ()
         if hook is not None and commits:
             hook.before(COMMIT, connection)
-        converse(connection, messages)
+        converse(connection, messages, under_way)
         if hook is not None and commits:
             hook.committed(connection)
+
+    def start_with_stop(
+        connection: "psycopg.Connection[Any]", messages: Sequence[Message], under_way: Sequence[Message]
+    ) -> list[Message]:
+        hook: Hook | None = getattr(_hooks, "now", None)
+        if hook is not None and (statements := _statements(messages)):
+            hook.before(statements, connection)
+        return start(connection, messages, under_way)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psycopg.Cursor, "execute", execute_with_stop)
         patch.setattr(base, "converse", converse_with_stop)
+        patch.setattr(base, "start", start_with_stop)
+        patch.setattr(writing, "PART_ENTRIES", 2)  # so that small steps are written in parts, too
         yield
+
+
+def _statements(messages: Sequence[Message]) -> str:
+    return b"; ".join(message.text for message in messages if not message.is_command).decode()

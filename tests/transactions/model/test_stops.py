@@ -34,8 +34,11 @@ class TestHook:
                     Statement("VALUES (1)").rows()
             with transaction.atomic():
                 """Nothing is begun, so nothing is committed."""
+            with transaction.atomic():
+                Statement("TABLE users_user").start()
             User.objects.exists()
-        assert hook.heard == ["SELECT", "VALUES", "COMMIT", "committed", "SELECT"]
+        begun = ["SELECT", "VALUES", "COMMIT", "committed", "TABLE", "COMMIT", "committed"]
+        assert hook.heard == [*begun, "SELECT"]
 
     def test_it_hears_nothing_of_who_has_none(self) -> None:
         hook = Recording()
