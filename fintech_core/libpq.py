@@ -86,20 +86,19 @@ def converse(
         if said:
             _hand_over(server, said)
         heard = [*under_way, *said]
-        for message, result in zip(heard, _heard(server, len(heard)), strict=True):
-            message.result = result
+        results = list(_heard(server, len(heard)))
         server.exit_pipeline_mode()
         # Here, since a session that knows more than it is thought to could not be taught that any more.
         _known.setdefault(connection, set()).update(
             message.key
-            for message in heard
-            if message.is_lesson and message.heard().status == ExecStatus.COMMAND_OK
+            for message, result in zip(heard, results, strict=True)
+            if message.is_lesson and result.status == ExecStatus.COMMAND_OK
         )
     except BaseException:
         connection.close()
         raise
-    for message in heard:
-        checked(server, message.heard())
+    for message, result in zip(heard, results, strict=True):
+        message.result = checked(server, result)
 
 
 def start(

@@ -2,6 +2,7 @@
 
 import copy
 import re
+import threading
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -12,6 +13,7 @@ from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.utils.formatting import lazy_format
 
 from fintech_core import money
 
@@ -19,6 +21,8 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_settling = threading.Lock()
+_settled: set[type] = set()
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -29,6 +33,11 @@ class Request(serializers.Serializer[Any]):
 
     def get_fields(self) -> dict[str, "serializers.Field[Any, Any, Any, Any]"]:
         """Copy the declared fields as they are: to build each anew, validators and all, costs more than to use them."""
+        with _settling:
+            if type(self) not in _settled:
+                for field in self._declared_fields.values():
+                    _settle(field)
+                _settled.add(type(self))
         return {name: _copied(field) for name, field in self._declared_fields.items()}
 
     def to_internal_value(self, data: Any) -> Any:
@@ -53,8 +62,17 @@ class Request(serializers.Serializer[Any]):
         return values
 
 
+def _settle(field: Any) -> None:
+    """Let the messages of a field's validators be text: each is put together at its first use, by one thread alone."""
+    for validator in field.validators:
+        if isinstance(getattr(validator, "message", None), lazy_format):
+            validator.message = str(validator.message)
+    if hasattr(field, "child"):
+        _settle(field.child)
+
+
 def _copied(field: "serializers.Field[Any, Any, Any, Any]") -> Any:
-    """Copy a field that can be bound to a serializer of its own; what it was made with is shared, and never changes.
+    """Copy a field that can be bound to a serializer of its own; what it was made with is shared, and stays.
 
     A nested serializer has fields that are bound to it, so it is built anew.
     """

@@ -13,7 +13,6 @@ Between the lock of a wallet and COMMIT every round trip is time in which nobody
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, cast
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InternalError, connections
@@ -64,10 +63,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
             converse(self.connection, messages, under_way)
 
     def _give_up_what_is_under_way(self) -> None:
-        """Hear it to its end, whatever it is: what it belongs to is rolled back."""
-        with suppress(DjangoError):
-            if self._under_way:
-                self._converse([])
+        """Hear it to its end, whatever it says: what it belongs to is rolled back. Who breaks that off closes all."""
+        if not self._under_way:
+            return
+        try:
+            self._converse([])
+        except DjangoError:
+            return
+        except BaseException:
+            self.close()
+            raise
 
     def is_usable(self) -> bool:
         """Say whether the server still answers."""

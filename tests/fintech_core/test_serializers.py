@@ -51,6 +51,11 @@ class TestFieldsOfARequest:
         assert kept.fields["amount"].required
         assert not kept.fields["tags"].child.allow_blank  # type: ignore[attr-defined]
 
+    def test_the_messages_that_they_share_are_put_together_before(self) -> None:
+        shared = [validator for field in fields_of(OrderRequest()) for validator in field.validators]
+        messages = [validator.message for validator in shared if hasattr(validator, "limit_value")]
+        assert messages == ["Ensure this field has no more than 5 characters."] * 4
+
     @pytest.mark.parametrize(
         ("part", "told"),
         [

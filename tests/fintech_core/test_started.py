@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from django.db import DataError, OperationalError, connection, transaction
+from django.db.transaction import TransactionManagementError
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from fintech_core.models import IdempotencyRecord
@@ -128,6 +129,17 @@ def leave() -> None:
 
 
 class TestErrors:
+    @pytest.mark.parametrize("say_it", [QUOTIENT.send, QUOTIENT.start])
+    def test_what_never_ran_has_no_answer(self, say_it: Callable[[list[int]], object]) -> None:
+        with transaction.atomic():
+            say_it([0])
+            later = ECHO.send(["later"])
+            for error in (DataError, TransactionManagementError, TransactionManagementError):
+                with pytest.raises(error):
+                    later.row()
+            transaction.set_rollback(True)
+        assert is_at_rest()
+
     @pytest.mark.parametrize("next_thing", [say, ask_by_the_orm, start_more, open_a_savepoint, stop])
     def test_what_is_said_next_raises_them_and_nothing_is_kept(self, next_thing: Callable[[], None]) -> None:
         with pytest.raises(DataError):

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from fintech_core import clock
 from fintech_core.exceptions import DomainError
@@ -77,6 +78,12 @@ class TestParts:
         with pytest.raises(DuplicateReference):
             post_many(transfer(ada, bola, "1.00", "rent-1"), *plain[1:])
         assert balances(ada, bola) == [98, 2]
+
+    def test_what_it_may_refuse_is_written_in_parts_like_everything(self, ada: User) -> None:
+        drafts = [transfer(ada, UserFactory(), "1.00", f"rent-{number}") for number in range(5)]
+        with CaptureQueriesContext(connection) as asked:
+            post_many(*drafts)
+        assert sum("INSERT INTO transactions_ledgerentry" in query["sql"] for query in asked) == 3
 
     def test_each_on_its_own_goes_round_what_is_refused(self, ada: User) -> None:
         bola = UserFactory()

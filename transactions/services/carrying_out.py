@@ -1,4 +1,4 @@
-"""How a business step runs: lock every wallet once, decide, write once.
+"""How a business step runs: lock every wallet once, decide, write; a large one writes while it decides (ADR 0026).
 
 What decides is ``Step.carry_out``, where the first refusal ends the step, or ``attempt``, where each operation is
 refused for itself.
@@ -33,7 +33,7 @@ _DUPLICATES = {
 def carry_out(
     operations: Sequence[Operation], now: datetime, *, decide: Callable[[Step, Operation], Decision]
 ) -> tuple[list[Decision], dict[UUID, Transaction]]:
-    """Lock once, let ``decide`` look at each operation, write once; return the decisions and what was written.
+    """Lock once, let ``decide`` look at each operation, write; return the decisions and what was written.
 
     Many postings are written in parts: the server writes one while the next is decided.
     """
@@ -46,18 +46,18 @@ def carry_out(
     step = Step(wallets, pending, now)
     only_posts = all(isinstance(operation, Post) for operation in operations)
     decisions: list[Decision] = []
-    for operation in operations:
-        if only_posts and step.batch.has_a_part:
-            write_part(step.batch, wallets)
-        decisions.append(decide(step, operation))
     moment = now
-    if not step.batch.is_empty:
-        try:
+    try:
+        for operation in operations:
+            if only_posts and step.batch.has_a_part:
+                write_part(step.batch, wallets)
+            decisions.append(decide(step, operation))
+        if not step.batch.is_empty:
             moment = write(step.batch, wallets)
-        except NotAllResolved as error:
-            raise TransactionNotPending("It was captured or voided before.") from error
-        except IntegrityError as error:
-            raise _duplicate(error) from error
+    except NotAllResolved as error:
+        raise TransactionNotPending("It was captured or voided before.") from error
+    except IntegrityError as error:
+        raise _duplicate(error) from error
     crashpoints.reach("ledger.written")
     rows = as_written(step.batch, pending, moment)
     for parked in step.parked:

@@ -52,7 +52,7 @@ class TransactionService:
 
     @staticmethod
     def post_many(drafts: Sequence[TransactionDraft], *, now: datetime) -> list[Transaction]:
-        """Post up to ``MAX_BATCH`` drafts, all or nothing: one round of wallet locks and one write for all of them.
+        """Post up to ``MAX_BATCH`` drafts, all or nothing: one round of wallet locks, one write for hundreds.
 
         Raises what ``apply`` raises, at the first draft that is refused; a guard must not drop its draft here.
         """

@@ -1,7 +1,7 @@
 """A business step: several operations decided one after another on wallets that are locked once.
 
 ``Step`` is pure bookkeeping over working copies; it reads nothing and writes nothing. What it decides is stored by
-one statement (``writing``).
+``writing``.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
-"""The one statement that writes a business step: transactions, holds resolved, wallets and entries together.
+"""The statement that writes a business step, or a part of a large one: transactions, holds resolved, wallets, entries.
 
 It is a data-modifying CTE over one JSON document for each table, so it costs one round trip however many movements it
-carries, and the triggers, which fire at its end, see all tables and can each check the whole. What it is given is all
-that it writes, the moment included; so a step that only posts has no answer to wait for.
+carries, and the triggers, which fire at its end, see all tables and can each check the whole of it. What it is given is
+all that it writes, the moment included; so a step that only posts has no answer to wait for.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""Writing a business step: its rows as data, sent by the one statement of ``write_statements``."""
+"""Writing a business step: its rows as data, sent by the statement of ``write_statements``, large ones in parts."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ class Resolution:
 
 @dataclass(slots=True)
 class Batch:
-    """Everything one statement writes."""
+    """Everything that a step writes."""
 
     transactions: list[TransactionRow] = field(default_factory=list)
     resolutions: list[Resolution] = field(default_factory=list)
@@ -102,12 +102,8 @@ class Batch:
 
     @property
     def has_a_part(self) -> bool:
-        """Whether enough was decided since the last part to let the server begin with it, and may be told later."""
-        return (
-            len(self.entries) - self.written_entries >= PART_ENTRIES
-            and not self.is_contestable
-            and not self.resolutions
-        )
+        """Whether enough was decided since the last part to let the server begin with it."""
+        return len(self.entries) - self.written_entries >= PART_ENTRIES
 
     @property
     def is_empty(self) -> bool:
@@ -122,10 +118,11 @@ class NotAllResolved(Exception):
 def write_part(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> None:
     """Let the server begin to write what was decided since the last part, and decide on while it does.
 
-    Only postings may have been decided: the wallets of a part are those that it has entries of. The moment is the same
-    for all parts of a step, and so is what ``write`` says of errors.
+    Only postings may have been decided, which change no wallet without an entry: the wallets of a part are those that
+    it has entries of. The moment is the same for all parts of a step. Errors are raised by what is said next.
     """
-    WRITE[False, bool(batch.conversions)].start(_parameters(batch, wallets, _moved_since(wallets)))
+    parameters = _parameters(batch, wallets, _moved_since(wallets))
+    WRITE[False, "conversions" in parameters].start(parameters)
     for wallet in wallets.values():
         wallet.entries = 0
     batch.written_transactions, batch.written_entries = len(batch.transactions), len(batch.entries)
@@ -135,14 +132,14 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
     """Run the write statement, over what no part has written, and return the recorded time.
 
     The caller holds the wallets' locks. A batch that resolves nothing and is not contestable is written with what is
-    said next in the transaction, its COMMIT at the latest: no rule of the books refuses it but for a fault of ours, and
-    a time-out or a lost server is told there. Of the others it raises NotAllResolved, IntegrityError (the database's
-    own refusals).
+    said next in the transaction, its COMMIT at the latest (the last of several parts is begun at once): no rule of the
+    books refuses it but for a fault of ours, and a time-out or a lost server is told there. Of the others it raises
+    NotAllResolved, IntegrityError (the database's own refusals).
     """
     is_in_parts = batch.written_transactions > 0
     moved = _moved_since(wallets) if is_in_parts else list(wallets.values())
     parameters = _parameters(batch, wallets, moved)
-    statement = WRITE[bool(batch.resolutions), bool(batch.conversions)]
+    statement = WRITE[bool(batch.resolutions), "conversions" in parameters]
     if batch.is_contestable or batch.resolutions:
         resolved = statement.row(parameters) or (0,)
         if resolved[0] != len(batch.resolutions):
@@ -174,13 +171,12 @@ def _parameters(
     if batch.resolutions:
         parameters["resolutions"] = as_json_rows([_resolution_row(found) for found in batch.resolutions])
         parameters["resolved"] = len(batch.resolutions)
-    if batch.conversions:
-        parameters["conversions"] = as_json_rows(
-            [
-                {"id": pk, "amount": found.amount, "currency": found.currency, "rate": found.rate}
-                for pk, found in batch.conversions.items()
-            ]
-        )
+    converted = (
+        [row["id"] for row in transactions if row["id"] in batch.conversions] if batch.conversions else []
+    )
+    if converted:
+        rows = [_conversion_row(pk, batch.conversions[pk]) for pk in converted]
+        parameters["conversions"] = as_json_rows(rows)
     return parameters
 
 
@@ -247,6 +243,10 @@ def _resolution_row(found: Resolution) -> dict[str, Any]:
         "fee": found.fee,
         "failure_code": found.failure_code,
     }
+
+
+def _conversion_row(pk: UUID, found: Conversion) -> dict[str, Any]:
+    return {"id": pk, "amount": found.amount, "currency": found.currency, "rate": found.rate}
 
 
 def _wallet_row(wallet: LockedWallet) -> dict[str, Any]:
