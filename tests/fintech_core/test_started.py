@@ -9,10 +9,10 @@ from django.db import DataError, OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from psycopg.pq import PipelineStatus, TransactionStatus
 
-from fintech_core.models import IdempotencyRecord
 from fintech_core.prepared import Statement
 from tests.databases import end_session, owner_session
 from tests.factories import UserFactory
+from tests.fintech_core.test_database import in_a_transaction, keys
 from users.models import User
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -25,11 +25,6 @@ NEW_RECORD = Statement("""
            (user_id, operation, key, fingerprint, document_kind, response_status, created_at)
     SELECT '00000000-0000-0000-0000-000000000001', 'a', %s, %s, '', 201, now()
 """)
-
-
-def keys() -> list[str]:
-    """The keys of the records that are there."""
-    return list(IdempotencyRecord.objects.order_by("id").values_list("key", flat=True))
 
 
 def is_at_rest() -> bool:
@@ -111,13 +106,6 @@ def open_a_savepoint() -> None:
 
 def stop() -> None:
     """Say nothing more: COMMIT is next."""
-
-
-def in_a_transaction(*steps: Callable[[], object]) -> None:
-    """Take the steps one after the other, then commit."""
-    with transaction.atomic():
-        for step in steps:
-            step()
 
 
 def start_a_fault() -> None:

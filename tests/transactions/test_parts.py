@@ -7,12 +7,11 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from fintech_core import clock
-from fintech_core.exceptions import DomainError
 from tests.factories import UserFactory
 from tests.transactions.money import main_wallet
 from tests.transactions.story import bill_draft
-from tests.transactions.test_post_many import balances, funded, transfer
-from transactions.drafts import Authorize, Post, TransactionDraft
+from tests.transactions.test_post_many import balances, funded, post_each, post_many, transfer
+from transactions.drafts import Authorize, Post
 from transactions.errors import DuplicateReference, InsufficientFunds
 from transactions.models import LedgerEntry, Transaction
 from transactions.services import TransactionService, writing
@@ -34,16 +33,6 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def ada() -> User:
     """Somebody with ₦100."""
     return funded()
-
-
-@transaction.atomic
-def post_many(*drafts: TransactionDraft) -> list[Transaction]:
-    return TransactionService.post_many(drafts, now=clock.now())
-
-
-@transaction.atomic
-def post_each(*drafts: TransactionDraft) -> list[Transaction | DomainError | None]:
-    return TransactionService.post_each(drafts, now=clock.now())
 
 
 class TestParts:
