@@ -68,7 +68,7 @@ _known: "WeakKeyDictionary[psycopg.Connection[Any], set[bytes]]" = WeakKeyDictio
 
 
 def converse(
-    connection: "psycopg.Connection[Any]", messages: Sequence[Message], under_way: Sequence[Message] = ()
+    connection: "psycopg.Connection[Any]", messages: Sequence[Message], under_way: Sequence[Message]
 ) -> None:
     """Say all of it in one round trip, and let each message know its result, those under way first.
 

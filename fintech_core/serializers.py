@@ -33,8 +33,8 @@ class Request(serializers.Serializer[Any]):
 
     def get_fields(self) -> dict[str, "serializers.Field[Any, Any, Any, Any]"]:
         """Copy the declared fields as they are: to build each anew, validators and all, costs more than to use them."""
-        with _settling:
-            if type(self) not in _settled:
+        if type(self) not in _settled:
+            with _settling:
                 for field in self._declared_fields.values():
                     _settle(field)
                 _settled.add(type(self))

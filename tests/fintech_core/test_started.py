@@ -12,14 +12,11 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from fintech_core.prepared import Statement
 from tests.databases import end_session, owner_session
 from tests.factories import UserFactory
-from tests.fintech_core.test_database import in_a_transaction, keys
+from tests.fintech_core.test_database import ECHO, QUOTIENT, SLEEPING, in_a_transaction, keys
 from users.models import User
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
-ECHO = Statement("SELECT %s::text")
-QUOTIENT = Statement("SELECT 1 / %s::int")
-SLEEPING = Statement("SELECT pg_sleep(%s::float8)")
 NEW_RECORD = Statement("""
     INSERT INTO fintech_core_idempotencyrecord
            (user_id, operation, key, fingerprint, document_kind, response_status, created_at)

@@ -1,9 +1,9 @@
 """``TransactionService``: the one writer of transactions, entries and what a wallet holds.
 
 How a step runs, inside the caller's transaction: (1) lock the wallets of all its operations in one statement ordered
-by id, (2) decide on the rows just locked, (3) write everything in one statement. Lock order of the whole product:
-the asker's PIN → business document → wallets → campaign budgets. If the process dies before the caller's COMMIT nothing
-has happened; there is no state in between.
+by id, (2) decide on the rows just locked, (3) write everything in one statement, or a large step in parts. Lock order
+of the whole product: the asker's PIN → business document → wallets → campaign budgets. If the process dies before the
+caller's COMMIT nothing has happened; there is no state in between.
 """
 
 from collections.abc import Sequence

@@ -40,19 +40,18 @@ class Parties:
 
     def ask(self) -> None:
         """Send for both with what is said next in this transaction."""
-        self._asked = (
-            ask_for_main_wallet(user_id=self.sender.pk, currency=self._currency),
-            ask_for_wallet_of(to=self._to, currency=self._currency),
-        )
+        self._asked = self._ask()
+
+    def _ask(self) -> tuple[MainWallet, RowReply[Wallet]]:
+        own = ask_for_main_wallet(user_id=self.sender.pk, currency=self._currency)
+        return own, ask_for_wallet_of(to=self._to, currency=self._currency)
 
     def take(self) -> tuple[Wallet, Wallet]:
         """Return the sender's wallet and the recipient's with its owner, once as they were asked for, then anew.
 
         Raises RecipientNotFound, SameWallet, NotFound (the sender has none), RecipientCannotReceive, in this order.
         """
-        if self._asked is None:
-            self.ask()
-        (source, target), self._asked = self._asked, None  # type: ignore[misc]  # ask has just set it
+        (source, target), self._asked = self._asked or self._ask(), None
         received = target.first()
         recipient = received.owner if received is not None else find_recipient(to=self._to)
         if recipient is None:
