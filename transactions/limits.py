@@ -38,8 +38,11 @@ class Spent:
     on: date | None
 
     def as_of(self, day: date) -> "Spent":
-        """Return the same figures on another day: what lies in an earlier day or month counts no more."""
-        if self.on == day:
+        """Return the same figures on a later day: what lies in an earlier day or month counts no more.
+
+        Days never go back, whatever a clock says: nobody may spend what a day leaves twice.
+        """
+        if self.on is not None and self.on >= day:
             return self
         same_month = self.on is not None and (self.on.year, self.on.month) == (day.year, day.month)
         return Spent(ZERO, self.this_month if same_month else ZERO, day)

@@ -16,14 +16,16 @@ from transactions import limits
 from transactions.drafts import Authorize, Void
 from transactions.errors import KycRequired, LimitExceeded, LimitRuleRefused
 from transactions.limits import Limits, Spent
-from transactions.models import LimitRule, ParkedCredit
+from transactions.models import LimitRule, ParkedCredit, Transaction
 from transactions.rule_table import REMEMBERED_S
 from transactions.selectors import limits_of
+from transactions.services.ledger import TransactionService
 from transactions.services.limit_rules import add_limit_rule
 from users.models import User
 
 NOON = datetime(2026, 3, 31, 11, 0, tzinfo=UTC)
 TODAY = date(2026, 3, 31)
+IDES = datetime(2026, 3, 15, 11, 0, tzinfo=UTC)
 LIMITS = Limits(1, "NGN", Decimal(100), Decimal(250), Decimal(1_000), Decimal(5_000))
 
 
@@ -59,6 +61,17 @@ class TestCheckSpend:
         assert refusal.value.facts["limit_name"] == "monthly"
         assert refusal.value.facts["resets_at"] == "2026-03-31T23:00:00.000000Z"
 
+    @pytest.mark.parametrize(
+        ("used_today", "name", "resets_at"),
+        [(220, "daily", "2026-03-15T23:00:00.000000Z"), (0, "monthly", "2026-03-31T23:00:00.000000Z")],
+    )
+    def test_in_the_middle_of_a_month_each_limit_resets_at_its_own_time(
+        self, used_today: int, name: str, resets_at: str
+    ) -> None:
+        with pytest.raises(LimitExceeded) as refusal:
+            limits.check_spend(LIMITS, spent(used_today, 950), Decimal("50.01"), IDES)
+        assert (refusal.value.facts["limit_name"], refusal.value.facts["resets_at"]) == (name, resets_at)
+
     def test_none_is_no_limit(self) -> None:
         limits.check_spend(Limits(3, "NGN", None, None, None, None), spent(0, 0), Decimal(10**14), NOON)
 
@@ -80,6 +93,10 @@ class TestSpent:
     def test_an_earlier_month_counts_no_more(self) -> None:
         assert spent(30, 70).as_of(date(2026, 4, 1)) == spent(0, 0, date(2026, 4, 1))
         assert spent(30, 70, date(2025, 3, 31)).as_of(TODAY) == spent(0, 0)
+
+    def test_days_never_go_back(self) -> None:
+        tomorrow = spent(30, 70, date(2026, 4, 1))
+        assert tomorrow.as_of(TODAY) == tomorrow
 
     def test_a_wallet_that_never_spent_begins_today(self) -> None:
         assert Spent(Decimal(0), Decimal(0), None).as_of(TODAY) == spent(0, 0)
@@ -177,6 +194,32 @@ class TestCounting:
         happened(Void(held.pk, "declined"))
         assert self.left(ada) == "50000.00"
 
+    def test_counts_on_the_day_it_is_recorded_whenever_the_request_began(self) -> None:
+        ada, now = UserFactory(), clock.now()
+        fund(ada, "60000.00")
+        self.hold(ada, "50000.00", now - timedelta(days=1))
+        for began in (now - timedelta(days=1), now, now + timedelta(days=1)):
+            with pytest.raises(LimitExceeded) as refusal:
+                self.hold(ada, "0.01", began)
+            assert refusal.value.facts["limit_name"] == "daily"
+        assert self.left(ada) == "0.00"
+
+    def test_a_void_gives_back_on_the_day_of_its_hold_whenever_it_was_asked_for(self) -> None:
+        ada, now = UserFactory(), clock.now()
+        fund(ada, "60000.00")
+        held = self.hold(ada, "30000.00", now - timedelta(days=1))
+        self.hold(ada, "20000.00", now)
+        with transaction.atomic():
+            TransactionService.void(held, failure_code="declined", now=now + timedelta(days=40))
+        wallet = main_wallet(ada)
+        assert (wallet.spent_today, wallet.spent_this_month) == (20_000, 20_000)
+        assert self.left(ada) == "30000.00"
+
+    def test_tells_when_each_limit_resets(self) -> None:
+        told = limits_of(user=UserFactory(), at=IDES)["NGN"]
+        assert told["daily"]["resets_at"] == "2026-03-15T23:00:00.000000Z"
+        assert told["monthly"]["resets_at"] == "2026-03-31T23:00:00.000000Z"
+
     def test_a_fee_does_not_count(self) -> None:
         ada = UserFactory()
         fund(ada, "60000.00")
@@ -189,6 +232,12 @@ class TestCounting:
         fund(user, "0.01")
         assert main_wallet(user).balance == 50_000
         assert ParkedCredit.objects.get(owner=user).reason == "balance_cap"
+
+    @staticmethod
+    def hold(user: User, amount: str, now: datetime) -> Transaction:
+        """Hold money by a request that began at ``now``."""
+        with transaction.atomic():
+            return TransactionService.authorize(bill_draft(main_wallet(user), amount), now=now)
 
     @staticmethod
     def left(user: User) -> str:

@@ -4,10 +4,11 @@ A ``LockedWallet`` is the working copy of a row that this transaction holds: ope
 and the write statement stores the result. Nothing is decided on a row that was read before the lock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
@@ -84,6 +85,13 @@ def lock_wallets(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
     if len(locked) != len(wanted):
         raise NotFound("A wallet of this movement does not exist.")
     return locked
+
+
+def moment_of(wallets: Mapping[UUID, LockedWallet]) -> datetime:
+    """Return when a step on these wallets is recorded: when the last was locked, never before one's last entry."""
+    locked = (wallet.locked_at for wallet in wallets.values())
+    entered = (wallet.last_entry_at for wallet in wallets.values() if wallet.last_entry_at)
+    return max(chain(locked, entered))
 
 
 def _locked(row: tuple[Any, ...]) -> LockedWallet:

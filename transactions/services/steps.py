@@ -37,7 +37,7 @@ from transactions.errors import (
 from transactions.limits import Limits
 from transactions.models import Transaction
 from transactions.services.legs import check_legs, debited
-from transactions.services.locking import LockedWallet
+from transactions.services.locking import LockedWallet, moment_of
 from transactions.services.reshaping import with_fee, with_shortfall
 from transactions.services.writing import Batch, EntryRow, Resolution, TransactionRow
 from wallet.enums import WalletKind, WalletStatus
@@ -65,11 +65,17 @@ class Step:
     now: datetime
     batch: Batch = field(default_factory=Batch)
     parked: list[Parked] = field(default_factory=list)
+    # What is sent counts when it is recorded, which is known once the wallets are held. ``now`` may be of the day
+    # before, while others have spent on the day that has come.
+    counted_at: datetime = field(init=False)
     today: date = field(init=False)
     _allowed: dict[tuple[int, str], Limits] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.today = clock.business_day(self.now)
+        if self.wallets:
+            self.batch.moment = moment_of(self.wallets)
+        self.counted_at = self.batch.moment or self.now
+        self.today = clock.business_day(self.counted_at)
 
     def carry_out(self, operation: Operation) -> UUID | None:
         """Decide one operation; return its transaction's id, or None where a guard dropped it."""
@@ -218,7 +224,7 @@ class Step:
     def _count(self, wallet: LockedWallet, amount: Decimal) -> None:
         """Check and count an outgoing amount on the locked row."""
         spent = wallet.spent.as_of(self.today)
-        limits.check_spend(self._limits_of(wallet), spent, amount, self.now)
+        limits.check_spend(self._limits_of(wallet), spent, amount, self.counted_at)
         wallet.spent = spent.plus(amount)
 
     def _limits_of(self, wallet: LockedWallet) -> Limits:

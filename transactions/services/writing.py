@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from itertools import chain
 from typing import Any, NotRequired, TypedDict, cast
 from uuid import UUID
 
@@ -95,8 +94,9 @@ class Batch:
     conversions: dict[UUID, Conversion] = field(default_factory=dict)
     # Whether the database may refuse it for what only it knows: what was booked before, which month is closed.
     is_contestable: bool = False
-    # What was decided is written up to here, and at this moment.
+    # When all of it is recorded, by the database's clock; None until it is known.
     moment: datetime | None = None
+    # What was decided is written up to here.
     written_transactions: int = 0
     written_entries: int = 0
 
@@ -121,7 +121,7 @@ def write_part(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> None:
     Only postings may have been decided, which change no wallet without an entry: the wallets of a part are those that
     it has entries of. The moment is the same for all parts of a step. Errors are raised by what is said next.
     """
-    parameters = _parameters(batch, wallets, _moved_since(wallets))
+    parameters = _parameters(batch, _moved_since(wallets))
     WRITE[False, "conversions" in parameters].start(parameters)
     for wallet in wallets.values():
         wallet.entries = 0
@@ -138,7 +138,7 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
     """
     is_in_parts = batch.written_transactions > 0
     moved = _moved_since(wallets) if is_in_parts else list(wallets.values())
-    parameters = _parameters(batch, wallets, moved)
+    parameters = _parameters(batch, moved)
     statement = WRITE[bool(batch.resolutions), "conversions" in parameters]
     if batch.is_contestable or batch.resolutions:
         resolved = statement.row(parameters) or (0,)
@@ -148,7 +148,7 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
         statement.start(parameters)
     else:
         statement.send(parameters)
-    return _moment(batch, wallets)
+    return _moment(batch)
 
 
 def _moved_since(wallets: Mapping[UUID, LockedWallet]) -> list[LockedWallet]:
@@ -156,13 +156,11 @@ def _moved_since(wallets: Mapping[UUID, LockedWallet]) -> list[LockedWallet]:
     return [wallet for wallet in wallets.values() if wallet.entries]
 
 
-def _parameters(
-    batch: Batch, wallets: Mapping[UUID, LockedWallet], moved: Sequence[LockedWallet]
-) -> dict[str, object]:
+def _parameters(batch: Batch, moved: Sequence[LockedWallet]) -> dict[str, object]:
     """Return what the write statement is given: what was decided since the last part."""
     transactions = batch.transactions[batch.written_transactions :]
     parameters: dict[str, object] = {
-        "moment": _moment(batch, wallets),
+        "moment": _moment(batch),
         "transactions": as_json_rows([_with_json_metadata(row) for row in transactions]),
         "wallets": as_json_rows([_wallet_row(wallet) for wallet in moved]),
         "locked": len(moved),
@@ -180,20 +178,11 @@ def _parameters(
     return parameters
 
 
-def _moment(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
-    """Return when the last of the wallets was locked, but never before the last entry of one; once for a step."""
+def _moment(batch: Batch) -> datetime:
+    """Return when the step is recorded; without wallets, whose lock would tell it, the database is asked, once."""
     if batch.moment is None:
-        batch.moment = _moment_of(wallets)
-    return batch.moment
-
-
-def _moment_of(wallets: Mapping[UUID, LockedWallet]) -> datetime:
-    if not wallets:
-        ((_, moment),) = TRANSACTION_ID_AND_TIME.rows()
-        return cast(datetime, moment)
-    locked = (wallet.locked_at for wallet in wallets.values())
-    entered = (wallet.last_entry_at for wallet in wallets.values() if wallet.last_entry_at)
-    return max(chain(locked, entered))
+        ((_, batch.moment),) = TRANSACTION_ID_AND_TIME.rows()
+    return cast(datetime, batch.moment)
 
 
 def as_written(

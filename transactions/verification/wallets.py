@@ -8,8 +8,8 @@ from transactions.enums import TransactionType
 from transactions.verification.check import FREEZE, Check
 from transactions.verification.entries import exponents
 
-# What counts against a sender's limits. The day comes from the business clock of the request and the recorded time
-# from the database under the lock, so what was booked near midnight may stand on either side of it.
+# What counts against a sender's limits, on the day that it was recorded. Where the database's clock was set back over
+# midnight it was counted on the day that had begun, since a wallet's days never go back.
 COUNTED = (TransactionType.TRANSFER, TransactionType.BILL_PAYMENT, TransactionType.WITHDRAWAL)
 NEAR_MIDNIGHT = "1 minute"
 
