@@ -4,10 +4,11 @@ Releasing is its own step per row: killed before COMMIT, nothing has happened; r
 unique source let one of them through.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from fintech_core import clock
 from transactions import chart
@@ -31,10 +32,33 @@ def release_for(*, owner_id: UUID) -> int:
     return sum(release(parked_credit_id=pk) for pk in rows.values_list("pk", flat=True)[:SWEEP_LIMIT])
 
 
-def sweep() -> int:
-    """Try to land parked credits whose reason may be gone; return how many landed."""
-    rows = ParkedCredit.objects.filter(status=ParkedCreditStatus.PARKED).order_by("created_at")
-    return sum(release(parked_credit_id=pk) for pk in rows.values_list("pk", flat=True)[:SWEEP_LIMIT])
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many credits landed, and after which one the next sweep goes on; None is from the beginning."""
+
+    released: int
+    last: UUID | None
+
+
+def sweep(*, after: UUID | None) -> Swept:
+    """Try to land ``SWEEP_LIMIT`` parked credits, going on after the last one tried, round and round.
+
+    So those that cannot land, however many and old, keep nobody's waiting for more than the rounds before theirs.
+    """
+    parked = ParkedCredit.objects.filter(status=ParkedCreditStatus.PARKED).order_by("pk")
+    later = parked if after is None else parked.filter(pk__gt=after)
+    found = list(later.values_list("pk", flat=True)[:SWEEP_LIMIT])
+    released = sum(_try(pk) for pk in found)
+    return Swept(released, found[-1] if len(found) == SWEEP_LIMIT else None)
+
+
+def _try(parked_credit_id: UUID) -> bool:
+    """Release one in a sweep; what the database refuses for one keeps no others waiting."""
+    try:
+        return release(parked_credit_id=parked_credit_id)
+    except DatabaseError:
+        log.exception("credit_not_released", parked_credit_id=str(parked_credit_id))
+        return False
 
 
 def release(*, parked_credit_id: UUID) -> bool:
