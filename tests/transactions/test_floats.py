@@ -64,6 +64,17 @@ class TestCrossing:
             ("within", "above", "1000.01", "1000.00"),
         ]
 
+    def test_from_below_straight_to_above_both_bounds_are_told(self) -> None:
+        watch("100.00", "1000.00")
+        check_floats(now=clock.now())
+        fund(UserFactory(), "1000.01")
+        assert check_floats(now=clock.now()) == 1
+        assert crossings()[1:] == [
+            ("below", "within", "1000.01", "100.00"),
+            ("within", "above", "1000.01", "1000.00"),
+        ]
+        assert check_floats(now=clock.now()) == 0
+
     def test_the_state_and_its_time_are_kept(self) -> None:
         monitor = watch("100.00")
         job()

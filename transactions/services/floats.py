@@ -55,7 +55,10 @@ def set_monitor(
 
 
 def check_floats(*, now: datetime) -> int:
-    """Look at every float that is watched and tell each crossing of a bound once; returns how many there were."""
+    """Look at every float that is watched and tell each crossing of a bound once; returns how many floats crossed one.
+
+    What dips and recovers between two looks was never seen.
+    """
     watched = FloatMonitor.objects.filter(is_active=True).order_by("pk").values_list("pk", flat=True)
     return sum(_check(monitor_id, now) for monitor_id in list(watched))
 
@@ -72,9 +75,23 @@ def _check(monitor_id: UUID, now: datetime) -> bool:
     state = _state(monitor, balance)
     if state == monitor.state:
         return False
-    before, monitor.state, monitor.changed_at = monitor.state, state, now
+    for before, after in _crossings(FloatState(monitor.state), state):
+        _tell(monitor, balance, before, after)
+    monitor.state, monitor.changed_at = state, now
     monitor.save(update_fields=["state", "changed_at"])
-    bound = monitor.floor if FloatState.BELOW in (before, state) else monitor.ceiling
+    return True
+
+
+def _crossings(before: FloatState, after: FloatState) -> list[tuple[FloatState, FloatState]]:
+    """Return each bound's crossing in order: from one side of both to the other are two."""
+    if FloatState.WITHIN in (before, after):
+        return [(before, after)]
+    return [(before, FloatState.WITHIN), (FloatState.WITHIN, after)]
+
+
+def _tell(monitor: FloatMonitor, balance: Decimal, before: FloatState, after: FloatState) -> None:
+    account = monitor.account
+    bound = monitor.floor if FloatState.BELOW in (before, after) else monitor.ceiling
     publish(
         type="float.crossed",
         user_id=None,
@@ -83,11 +100,10 @@ def _check(monitor_id: UUID, now: datetime) -> bool:
             "currency": account.currency,
             "balance": money.format_amount(balance, account.currency),
             "bound": "" if bound is None else money.format_amount(bound, account.currency),
-            "state": str(state),
+            "state": str(after),
             "before": str(before),
         },
     )
-    return True
 
 
 def _state(monitor: FloatMonitor, balance: Decimal) -> FloatState:
