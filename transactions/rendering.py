@@ -65,6 +65,7 @@ def render(transaction: Transaction, *, viewer_id: UUID, links: Links | None = N
         "conversion": conversion_of(transaction),
         "reverses": None if transaction.reverses_id is None else str(transaction.reverses_id),
         "reversed_by": None if links.reversed_by is None else str(links.reversed_by),
+        "refund_of": None if transaction.refund_of_id is None else str(transaction.refund_of_id),
         "refunds": [str(refund) for refund in links.refunds],
     }
 

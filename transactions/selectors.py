@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -137,6 +138,14 @@ def get_bulk_transfer_for(*, user: User, bulk_id: UUID) -> BulkTransfer:
     if found is None:
         raise NotFound
     return found
+
+
+def refunded_so_far(transaction: Transaction) -> Decimal:
+    """Return the sum of a movement's refunds, without those that were themselves reversed."""
+    counted = Transaction.objects.filter(refund_of=transaction, reversed_by=None).exclude(
+        status__in=(TransactionStatus.FAILED, TransactionStatus.CANCELLED)
+    )
+    return counted.aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 
 def limits_of(*, user: User, at: datetime) -> dict[str, Any]:

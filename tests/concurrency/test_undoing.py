@@ -10,8 +10,8 @@ from tests.concurrency.racing import DONE, balances, race, send
 from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
 from transactions.models import LedgerEntry, Transaction
+from transactions.selectors import refunded_so_far
 from transactions.services import TransactionService
-from transactions.services.undoing import refunded_so_far
 from users.models import User
 
 

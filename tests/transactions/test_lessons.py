@@ -216,7 +216,7 @@ class TestAnswers:
         for transaction_id in ids:
             shown = mine.get(f"/api/v1/transactions/{transaction_id}").json()
             assert shown["id"] == transaction_id
-            ids_within = [shown["reverses"], shown["reversed_by"], *shown["refunds"]]
+            ids_within = [shown["reverses"], shown["reversed_by"], shown["refund_of"], *shown["refunds"]]
             assert {linked for linked in ids_within if linked} <= ids
             assert mine.get(f"/api/v1/transactions/{transaction_id}/entries").json()["results"]
 

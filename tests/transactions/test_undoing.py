@@ -26,9 +26,9 @@ from transactions.errors import (
 )
 from transactions.models import LedgerEntry, ParkedCredit, Transaction
 from transactions.rendering import render
+from transactions.selectors import refunded_so_far
 from transactions.services import TransactionService
 from transactions.services.releasing import release_for
-from transactions.services.undoing import refunded_so_far
 from transactions.verification import verify
 from users.models import User
 from wallet.services import freeze_wallet, unfreeze_wallet
@@ -88,7 +88,8 @@ class TestRefund:
         assert (part.type, part.amount, part.refund_of_id, part.fee) == ("refund", 15, original.pk, 0)
         assert (main_wallet(ada).balance, main_wallet(chidi).balance) == (75, 25)
         shown = render(Transaction.objects.get(pk=original.pk), viewer_id=ada.pk)
-        assert (shown["refunds"], shown["status"]) == ([str(part.pk)], "completed")
+        assert (shown["refunds"], shown["status"], shown["refund_of"]) == ([str(part.pk)], "completed", None)
+        assert render(part, viewer_id=chidi.pk)["refund_of"] == str(original.pk)
         assert verify().findings == ()
 
     def test_without_an_amount_gives_what_is_left(self) -> None:

@@ -6,14 +6,13 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Sum
 
 from transactions.enums import TransactionStatus
 from transactions.errors import NoReceipt
 from transactions.models import Transaction
 from transactions.receipts.codes import code_of, read
 from transactions.rendering import counterparty_name, masked_name, with_parties
-from transactions.selectors import get_transaction_for
+from transactions.selectors import get_transaction_for, refunded_so_far
 from users.models import User
 
 REAL, REVERSED, NOT_REAL = "real", "reversed", "not_real"
@@ -78,7 +77,6 @@ def verdict_on(*, code: str) -> Verdict:
     if found is None:
         return Verdict(NOT_REAL)
     mirror = getattr(found, "reversed_by", None)
-    refunded: Decimal | None = found.refunds.aggregate(total=Sum("amount"))["total"]
     label = str(found.get_type_display())
     return Verdict(
         result=REAL if mirror is None else REVERSED,
@@ -86,5 +84,5 @@ def verdict_on(*, code: str) -> Verdict:
         sender=masked_name(found.from_user) if found.from_user else label,
         receiver=masked_name(found.to_user) if found.to_user else label,
         reversed_at=None if mirror is None else mirror.created_at,
-        refunded=refunded or Decimal(0),
+        refunded=refunded_so_far(found),
     )

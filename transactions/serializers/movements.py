@@ -146,6 +146,7 @@ class TransactionResponse(serializers.Serializer[Any]):
     conversion = ConversionResponse(allow_null=True)
     reverses = serializers.UUIDField(allow_null=True)
     reversed_by = serializers.UUIDField(allow_null=True)
+    refund_of = serializers.UUIDField(allow_null=True)
     refunds = serializers.ListField(child=serializers.UUIDField())
 
 

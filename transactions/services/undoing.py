@@ -30,6 +30,7 @@ from transactions.errors import (
     RefundExceedsAmount,
 )
 from transactions.models import ParkedCredit, Transaction
+from transactions.selectors import refunded_so_far
 from transactions.services.carrying_out import carry_out
 from transactions.services.steps import Step
 
@@ -79,14 +80,6 @@ def refund(
     refunded = _post(_refund_draft(transaction, amount, actor, book_shortfall), now)
     _write_down("refunded", transaction, refunded, actor, reason)
     return refunded
-
-
-def refunded_so_far(transaction: Transaction) -> Decimal:
-    """Return the sum of a movement's refunds, without those that were themselves reversed."""
-    counted = Transaction.objects.filter(refund_of=transaction, reversed_by=None).exclude(
-        status__in=(TransactionStatus.FAILED, TransactionStatus.CANCELLED)
-    )
-    return counted.aggregate(total=Sum("amount"))["total"] or ZERO
 
 
 def _post(draft: TransactionDraft, now: datetime) -> Transaction:
