@@ -1,7 +1,7 @@
 """The base of every API view: declared query parameters, and money POSTs that happen once or are only tried."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -40,7 +40,7 @@ class KeyInvalid(DomainError):
 class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
     """Base view set. ``query_parameters`` names, per action, what the query may hold; anything else is refused.
 
-    ``money_actions`` are those that move money by ``answer_once``; each of them takes ``?dry_run=true``.
+    ``money_actions`` are those that move money, by ``answer_once`` or ``answer_by_state``; they take ``?dry_run=true``.
     """
 
     lookup_value_regex = UUID_PATTERN
@@ -118,22 +118,22 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         gate: Gate | None = None,
         toll: Callable[[], None] | None = None,
         ahead: Callable[[], None] | None = None,
+        concerning: Collection[UUID] = (),
     ) -> Answer:
         """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), the toll, the work.
 
         A dry run knows neither key nor gate: the work runs and is rolled back. The ``toll`` charges a rate for what
         the work will tell, so a dry run pays it, too; it asks another server, so the gate is passed before T1 begins.
-        ``ahead`` sends what the work reads first. Raises KeyMissing, KeyInvalid, KeyReused, InProgress, and whatever
+        ``ahead`` sends what the work reads first. A dry run tells the balances of those whom it is ``concerning``, the
+        asker unless others are named. Raises KeyMissing, KeyInvalid, KeyReused, InProgress, and whatever
         gate and toll raise. Refusals by rule (422) come back as an Answer, since they are stored too.
         """
-        if self.action not in self.money_actions:
-            raise ImproperlyConfigured(f"{type(self).__name__}.{self.action} is not in its money_actions")
+        self._require_declared()
         user_id = UUID(str(self.request.user.pk))
         if self._is_dry_run(self.request):
             if toll is not None:
                 toll()
-            answer, facts = rehearsal.rehearse(work, user_id=user_id)
-            return answer if answer.status >= 400 else Answer(200, {**answer.body, **facts})
+            return self._rehearsed(work, concerning or (user_id,))
         scope = idempotency.Scope.of(
             user_id=user_id,
             operation=operation,
@@ -149,6 +149,20 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
                 gate = None
             toll()
         return idempotency.run(scope, work, gate=gate, ahead=ahead, request_id=request_id_of(self.request))
+
+    def answer_by_state(self, *, work: Callable[[], Answer], concerning: Collection[UUID]) -> Answer:
+        """Run a money POST that needs no key, since what it decides can be decided once; a dry run is rolled back."""
+        self._require_declared()
+        return self._rehearsed(work, concerning) if self._is_dry_run(self.request) else work()
+
+    def _require_declared(self) -> None:
+        if self.action not in self.money_actions:
+            raise ImproperlyConfigured(f"{type(self).__name__}.{self.action} is not in its money_actions")
+
+    @staticmethod
+    def _rehearsed(work: Callable[[], Answer], concerning: Collection[UUID]) -> Answer:
+        answer, facts = rehearsal.rehearse(work, user_ids=concerning)
+        return answer if answer.status >= 400 else Answer(200, {**answer.body, **facts})
 
     def _idempotency_key(self) -> str:
         key = self.request.headers.get("Idempotency-Key")

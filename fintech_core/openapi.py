@@ -58,9 +58,19 @@ class Schema(AutoSchema):
         if operation and isinstance(view, ApiViewSet) and view.action in view.money_actions:
             parameters = [*operation.get("parameters", []), _DRY_RUN_PARAMETER]
             operation["parameters"] = sorted(parameters, key=lambda one: (one["in"], one["name"]))
-            answers = operation["responses"]
-            answers["200"] = _rehearsed(answers.get("201") or answers["202"])
+            _add_rehearsed(operation["responses"])
         return operation
+
+
+def _add_rehearsed(answers: dict[str, Any]) -> None:
+    """Add the answer of a dry run, beside the real one where that has status 200, too."""
+    made = answers.get("201") or answers.get("202")
+    if made is not None:
+        answers["200"] = _rehearsed(made)
+        return
+    tried = _rehearsed(answers["200"])["content"]
+    for kind, content in answers["200"]["content"].items():
+        content["schema"] = {"anyOf": [content["schema"], tried[kind]["schema"]]}
 
 
 def _rehearsed(made: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ The little that is kept outside the database asks ``is_running`` and only looks.
 back, as after every rollback; nothing of ours takes them for a count.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -15,13 +15,13 @@ from uuid import UUID
 from django.db import transaction
 
 Result = TypeVar("Result")
-Told = Callable[[UUID], Any]
+Told = Callable[[Collection[UUID]], Any]
 _running: ContextVar[bool] = ContextVar("rehearsal_is_running", default=False)
 _facts: dict[str, Told] = {}
 
 
 def register_fact(name: str, tell: Told) -> None:
-    """Add a member to every dry run's answer: ``tell`` reads it for a user before all is rolled back."""
+    """Add a member to every dry run's answer: ``tell`` reads it for some users before all is rolled back."""
     _facts[name] = tell
 
 
@@ -30,14 +30,14 @@ def is_running() -> bool:
     return _running.get()
 
 
-def rehearse(work: Callable[[], Result], *, user_id: UUID) -> tuple[Result, dict[str, Any]]:
-    """Run ``work``, look at what it did, undo it; return its result and the registered facts.
+def rehearse(work: Callable[[], Result], *, user_ids: Collection[UUID]) -> tuple[Result, dict[str, Any]]:
+    """Run ``work``, look at what it did, undo it; return its result and the registered facts about some users.
 
     Raises whatever ``work`` raises, every refusal included; nothing is kept then either.
     """
     with _marked(), transaction.atomic():
         result = work()
-        facts = {name: tell(user_id) for name, tell in _facts.items()}
+        facts = {name: tell(user_ids) for name, tell in _facts.items()}
         transaction.set_rollback(True)
     return result, facts
 

@@ -17,7 +17,7 @@ from fintech_core.serializers import instant
 from transactions import limits
 from transactions.enums import REFUNDABLE, TransactionStatus, TransactionType
 from transactions.limits import Spent
-from transactions.models import BulkTransfer, LedgerEntry, Transaction
+from transactions.models import Adjustment, BulkTransfer, LedgerEntry, Transaction
 from transactions.rendering import with_parties
 from users.models import User
 from wallet.enums import WalletKind
@@ -61,6 +61,14 @@ def get_transaction_for(*, user: User, transaction_id: UUID) -> Transaction:
 def get_transaction_for_staff(*, transaction_id: UUID) -> Transaction:
     """Return any movement, for staff; raises NotFound."""
     found: Transaction | None = with_parties().filter(pk=transaction_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def get_adjustment(*, adjustment_id: UUID) -> Adjustment:
+    """Return a correction with its wallet, for staff; raises NotFound."""
+    found = Adjustment.objects.select_related("wallet").filter(pk=adjustment_id).first()
     if found is None:
         raise NotFound
     return found

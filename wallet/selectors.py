@@ -1,5 +1,6 @@
 """Reads of wallets, always scoped by owner."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -26,8 +27,8 @@ def wallets_of(*, user: User) -> QuerySet[Wallet]:
     return Wallet.objects.filter(owner=user).order_by("-kind", "currency")
 
 
-def balances_of(user_id: UUID) -> list[dict[str, str]]:
-    """Return what stands on each of the user's wallets, as this transaction sees it; amounts as text."""
+def balances_of(user_ids: Collection[UUID]) -> list[dict[str, str]]:
+    """Return what stands on each wallet of these users, as this transaction sees it; amounts as text."""
     return [
         {
             "wallet_id": str(wallet.pk),
@@ -37,7 +38,7 @@ def balances_of(user_id: UUID) -> list[dict[str, str]]:
             "held": format_amount(wallet.held, wallet.currency),
             "available": format_amount(wallet.available, wallet.currency),
         }
-        for wallet in Wallet.objects.filter(owner_id=user_id).order_by("-kind", "currency")
+        for wallet in Wallet.objects.filter(owner_id__in=user_ids).order_by("owner_id", "-kind", "currency")
     ]
 
 

@@ -155,7 +155,7 @@ class Scene:
         run(scope, answered)
 
     def rehearse(self) -> None:
-        rehearse(lambda: send(self.adas, self.chidis, "100.00"), user_id=self.ada.pk)
+        rehearse(lambda: send(self.adas, self.chidis, "100.00"), user_ids=[self.ada.pk])
 
     @transaction.atomic
     def send_all_carelessly(self) -> None:

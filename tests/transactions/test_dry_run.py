@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -11,18 +11,21 @@ from pytest_django import Settings
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
-from fintech_core import circuit, lua, rehearsal
+from fintech_core import circuit, clock, lua, rehearsal
 from fintech_core.api import LOOKUPS, ApiViewSet
 from fintech_core.idempotency import Answer
 from tests.factories import StaffFactory, UserFactory
-from tests.flows.abuse.routes import routes
+from tests.flows.abuse.routes import money_posts
 from tests.transactions.money import PIN, fund, main_wallet, with_pin
 from tests.transactions.story import happened, transfer_draft
 from transactions import chart
 from transactions.drafts import Post, Source, TransactionDraft, credit_wallet, debit_account
+from transactions.enums import Direction
 from transactions.models import Transaction
+from transactions.services.adjustments import request_adjustment
+from transactions.services.conversions import quote_conversion
 from users.models import User
-from wallet.services import ensure_cashback_wallet, freeze_wallet
+from wallet.services import ensure_cashback_wallet, freeze_wallet, open_wallet
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 Api = Callable[..., APIClient]
@@ -79,9 +82,15 @@ def bill(**changes: Any) -> dict[str, Any]:
 
 
 def requests_of(ada: User, chidi: User) -> dict[str, dict[str, Any]]:
-    """Return a good body for each money POST of a customer."""
+    """Return a good body for each money POST of a customer, by its path as the URL map has it."""
+    open_wallet(user=ada, currency="USD")
+    quote = quote_conversion(
+        user=ada, from_currency="NGN", to_currency="USD", amount=Decimal(1_000), now=clock.now()
+    )
     return {
         "/transactions/transfer": {"to": chidi.email, "amount": "40.00"},
+        "/transactions/transfer/bulk": {"items": [{"to": chidi.email, "amount": "40.00"}]},
+        "/wallet/convert": {"quote_id": str(quote.pk)},
         "/wallet/fund": {"amount": "1000.00"},
         "/payments/intents": {"amount": "1000.00"},
         "/bills/pay": bill(),
@@ -90,15 +99,67 @@ def requests_of(ada: User, chidi: User) -> dict[str, dict[str, Any]]:
     }
 
 
+def staff_requests(ada: User, chidi: User) -> dict[str, tuple[UUID | None, dict[str, Any]]]:
+    """Return the object and a good body for each money POST of staff, by its path as the URL map has it."""
+    sent = happened(Post(transfer_draft(main_wallet(ada), main_wallet(chidi), "40.00")))
+    wallet = main_wallet(ada)
+    asked = request_adjustment(
+        wallet=wallet, direction=Direction.DEBIT, amount=Decimal(30), effective_at=None, reason="Case 1",
+        maker=StaffFactory(), now=clock.now(),
+    )  # fmt: skip
+    return {
+        "/admin/adjustments": (
+            None,
+            {"wallet": str(wallet.pk), "direction": "debit", "amount": "30.00", "reason": "Case 2"},
+        ),
+        "/admin/approvals/{pk}/approve": (asked.pk, {}),
+        "/admin/transactions/{pk}/refund": (sent.pk, {"amount": "15.00", "reason": "sent in error"}),
+        "/admin/transactions/{pk}/reverse": (sent.pk, {"reason": "sent in error"}),
+    }
+
+
 class TestEveryMoneyPost:
     def test_answers_200_without_key_and_pin_and_keeps_nothing(self, api: Api, ada: User) -> None:
-        chidi, client = UserFactory(), api(ada)
-        for path, body in requests_of(ada, chidi).items():
+        chidi, customer, staff = UserFactory(), api(ada), api(StaffFactory(is_superuser=True))
+        of_staff, of_customers = staff_requests(ada, chidi), requests_of(ada, chidi)
+        assert money_posts() == of_customers.keys() | of_staff.keys()
+        requests = [(customer, path, body) for path, body in of_customers.items()]
+        requests += [(staff, path.replace("{pk}", str(pk)), body) for path, (pk, body) in of_staff.items()]
+        for client, path, body in requests:
             before = everything()
             answer = post(client, f"{path}?dry_run=true", body)
             assert answer.status_code == 200, (path, answer.content)
             assert answer.json()["dry_run"] is True
             assert everything() == before, path
+
+    def test_staff_see_the_wallets_of_whom_it_concerns(self, api: Api, ada: User) -> None:
+        chidi, staff = UserFactory(), api(StaffFactory(is_superuser=True))
+        requests = staff_requests(ada, chidi)
+        adas, chidis = str(main_wallet(ada).pk), str(main_wallet(chidi).pk)
+        for path, left in (
+            ("/admin/approvals/{pk}/approve", {adas: "19930.00"}),
+            ("/admin/transactions/{pk}/refund", {adas: "19975.00", chidis: "25.00"}),
+            ("/admin/transactions/{pk}/reverse", {adas: "20000.00", chidis: "0.00"}),
+        ):
+            pk, body = requests[path]
+            told = post(staff, f"{path.replace('{pk}', str(pk))}?dry_run=true", body).json()
+            main = {
+                row["wallet_id"]: row["balance"] for row in told["balances_after"] if row["kind"] == "main"
+            }
+            assert main == left, path
+
+    def test_an_approval_that_would_be_refused_says_so(self, api: Api, ada: User) -> None:
+        chidi, staff = UserFactory(), api(StaffFactory(is_superuser=True))
+        pk, _ = staff_requests(ada, chidi)["/admin/approvals/{pk}/approve"]
+        happened(Post(transfer_draft(main_wallet(ada), main_wallet(chidi), "19940.00")))
+        before = everything()
+        answer = post(staff, f"/admin/approvals/{pk}/approve?dry_run=true", {})
+        assert (answer.status_code, answer.json()["code"], answer.json()["dry_run"]) == (
+            422,
+            "insufficient_funds",
+            True,
+        )
+        assert everything() == before
 
     def test_tells_what_the_real_one_then_does(self, api: Api, ada: User) -> None:
         chidi, client = UserFactory(), api(ada)
@@ -119,21 +180,6 @@ class TestEveryMoneyPost:
         assert (tried["amount"], tried["dry_run"]) == ("1000.00", True)
         main = next(wallet for wallet in tried["balances_after"] if wallet["kind"] == "main")
         assert (main["balance"], main["held"]) == ("20000.00", tried["total"])
-
-    def test_staff_see_what_a_reversal_would_do(self, api: Api, ada: User) -> None:
-        chidi = UserFactory()
-        sent = happened(Post(transfer_draft(main_wallet(ada), main_wallet(chidi), "40.00")))
-        path = f"/admin/transactions/{sent.pk}/reverse"
-        before = everything()
-        staff = StaffFactory(is_superuser=True)
-        before = everything()
-        answer = post(api(staff), f"{path}?dry_run=true", {"reason": "sent in error"})
-        assert (answer.status_code, answer.json()["type"], answer.json()["dry_run"]) == (
-            200,
-            "reversal",
-            True,
-        )
-        assert everything() == before
 
 
 class TestPin:
@@ -266,7 +312,7 @@ class TestOutsideTheDatabase:
         redis.hset(state, "opened_at", 1)
         try:
             for _ in range(2):
-                assert rehearsal.rehearse(lambda: circuit.allows("rehearsed"), user_id=uuid4())[0] is True
+                assert rehearsal.rehearse(lambda: circuit.allows("rehearsed"), user_ids=[uuid4()])[0] is True
             assert circuit.allows("rehearsed") is True
             assert circuit.allows("rehearsed") is False
         finally:
@@ -278,17 +324,16 @@ class TestOutsideTheDatabase:
             raise LookupError
 
         with pytest.raises(LookupError):
-            rehearsal.rehearse(refuse, user_id=uuid4())
+            rehearsal.rehearse(refuse, user_ids=[uuid4()])
         assert not rehearsal.is_running()
 
 
 class TestDeclared:
-    def test_every_money_post_of_the_url_map_takes_it(self) -> None:
-        """Whoever calls ``answer_once`` without declaring it is stopped at the first request."""
-        assert {"/transactions/transfer", "/wallet/fund", "/bills/pay"} <= {route.path for route in routes()}
-
+    def test_who_answers_without_declaring_it_is_stopped_at_the_first_request(self) -> None:
         class Undeclared(ApiViewSet):
             action = "create"
 
         with pytest.raises(Exception, match="is not in its money_actions"):
             Undeclared().answer_once(operation="x", body={}, work=lambda: Answer(201, {}))
+        with pytest.raises(Exception, match="is not in its money_actions"):
+            Undeclared().answer_by_state(work=lambda: Answer(200, {}), concerning=())

@@ -13,6 +13,7 @@ from fintech_core.api import PAGING, ApiViewSet
 from fintech_core.headers import IDEMPOTENCY_KEY
 from fintech_core.idempotency import Answer
 from fintech_core.pagination import NewestFirst
+from transactions import selectors
 from transactions.enums import Direction
 from transactions.models import Adjustment
 from transactions.serializers.corrections import (
@@ -80,6 +81,7 @@ class StaffApprovalViewSet(ApiViewSet):
     permission_classes = (IsAuthenticated, StaffPermission)
     pagination_class = ByRequest
     query_parameters: ClassVar = {"list": PAGING | {"status"}}
+    money_actions: ClassVar = frozenset({"approve"})
     staff_permissions: ClassVar = {
         "list": "transactions.view_adjustment",
         "approve": "transactions.decide_adjustment",
@@ -99,11 +101,16 @@ class StaffApprovalViewSet(ApiViewSet):
     @extend_schema(operation_id="approve", request=ApproveRequest, responses=ApprovalResponse)
     def approve(self, request: Request, pk: UUID) -> Response:
         """Book what somebody else asked for, once."""
-        body = self.read_body(ApproveRequest)
-        decided = adjustments.book_adjustment(
-            adjustment_id=pk, checker=signed_in_user(request), reason=body["reason"], now=clock.now()
-        )
-        return Response(ApprovalResponse(decided).data)
+        body, checker = self.read_body(ApproveRequest), signed_in_user(request)
+        owner_id = selectors.get_adjustment(adjustment_id=pk).wallet.owner_id
+
+        def work() -> Answer:
+            decided = adjustments.book_adjustment(
+                adjustment_id=pk, checker=checker, reason=body["reason"], now=clock.now()
+            )
+            return Answer(200, ApprovalResponse(decided).data)
+
+        return self.respond(self.answer_by_state(work=work, concerning=(owner_id,)))
 
     @extend_schema(operation_id="reject", request=RejectRequest, responses=ApprovalResponse)
     def reject(self, request: Request, pk: UUID) -> Response:

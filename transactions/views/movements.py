@@ -197,6 +197,8 @@ class StaffTransactionViewSet(ApiViewSet):
         if body["book_shortfall"] and not actor.has_perm("transactions.book_shortfall"):
             raise PermissionDenied("You may not book a shortfall.")
 
+        sides = selectors.get_transaction_for_staff(transaction_id=pk)
+
         @db.atomic
         def work() -> Answer:
             original = selectors.get_transaction_for_staff(transaction_id=pk)
@@ -205,6 +207,10 @@ class StaffTransactionViewSet(ApiViewSet):
                 201, render(made, viewer_id=actor.pk, links=NEWLY_MADE), document=("transaction", made.pk)
             )
 
-        return self.respond(
-            self.answer_once(operation=operation, body={"transaction_id": str(pk), **body}, work=work)
+        answer = self.answer_once(
+            operation=operation,
+            body={"transaction_id": str(pk), **body},
+            work=work,
+            concerning=[side for side in (sides.from_user_id, sides.to_user_id) if side],
         )
+        return self.respond(answer)

@@ -39,6 +39,18 @@ def routes() -> tuple[Route, ...]:
     return tuple(sorted(found, key=str))
 
 
+@cache
+def money_posts() -> frozenset[str]:
+    """Return the paths below ``/api/v1`` by which money moves."""
+    return frozenset(
+        f"/{path.removeprefix(PREFIX)}"
+        for path, callback in _walk(get_resolver().url_patterns)
+        if path.startswith(PREFIX)
+        for method, action in (getattr(callback, "actions", {}) or {}).items()
+        if method == "post" and action in getattr(callback.cls, "money_actions", ())
+    )
+
+
 def _walk(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for entry in patterns:
         path = prefix + _template(str(entry.pattern))

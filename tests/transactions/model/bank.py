@@ -259,7 +259,7 @@ class Bank:
 
     def rehearsed(self, who: int, work: Callable[[], list[UUID]]) -> None:
         """Do it as a dry run."""
-        rehearse(work, user_id=self.people[who].pk)
+        rehearse(work, user_ids=[self.people[who].pk])
 
     def transaction(self, number: int) -> Transaction:
         """Return a movement's transaction as it stands."""
