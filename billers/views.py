@@ -27,7 +27,7 @@ from billers.serializers import (
 from fintech_core import clock
 from fintech_core.api import PAGING, ApiViewSet
 from fintech_core.exceptions import request_id_of
-from fintech_core.headers import IDEMPOTENCY_KEY, PREFER
+from fintech_core.headers import IDEMPOTENCY_KEY, IF_MATCH, PREFER
 from fintech_core.idempotency import Answer
 from fintech_core.pagination import ByName
 from fintech_core.throttling import Rate
@@ -103,7 +103,7 @@ class BillViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="pay_bill",
-        parameters=[IDEMPOTENCY_KEY, PREFER],
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH, PREFER],
         request=PayBillRequest,
         responses={201: BillPaymentResponse, 202: BillPaymentResponse},
     )
@@ -115,7 +115,8 @@ class BillViewSet(ApiViewSet):
 
         def work() -> Answer:
             order = services.Order(**body)
-            return answer_for(services.pay_bill(user=user, order=order, now=clock.now()))
+            if_match = request.headers.get("If-Match")
+            return answer_for(services.pay_bill(user=user, order=order, now=clock.now(), if_match=if_match))
 
         gate = pins.PinGate(user_id=user.pk, pin=pin)
         answer = self.answer_once(operation="pay_bill", body=body, work=work, gate=gate)
@@ -127,7 +128,7 @@ class BillViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="pay_bill_by_its_other_name",
-        parameters=[IDEMPOTENCY_KEY, PREFER],
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH, PREFER],
         request=PayBillRequest,
         responses={201: BillPaymentResponse, 202: BillPaymentResponse},
     )

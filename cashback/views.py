@@ -16,6 +16,7 @@ from cashback.serializers import (
 )
 from fintech_core import clock
 from fintech_core.api import PAGING, ApiViewSet
+from fintech_core.headers import IDEMPOTENCY_KEY, IF_MATCH
 from fintech_core.idempotency import Answer
 from transactions import rendering
 from transactions.serializers import TransactionResponse
@@ -47,13 +48,18 @@ class CashbackViewSet(ApiViewSet):
         return Response(SummaryResponse(found).data)
 
     @extend_schema(
-        operation_id="redeem_cashback", request=RedeemRequest, responses={201: TransactionResponse}
+        operation_id="redeem_cashback",
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH],
+        request=RedeemRequest,
+        responses={201: TransactionResponse},
     )
     def redeem(self, request: Request) -> Response:
         """Move cashback to the main wallet: a part of it, or everything."""
         user, body = signed_in_user(request), self.read_body(RedeemRequest)
 
         def work() -> Answer:
-            return rendering.answer(services.redeem(user=user, **body, now=clock.now()).pk)
+            if_match = request.headers.get("If-Match")
+            moved = services.redeem(user=user, **body, now=clock.now(), if_match=if_match)
+            return rendering.answer(moved.pk)
 
         return self.respond(self.answer_once(operation="redeem_cashback", body=body, work=work))

@@ -7,7 +7,7 @@
 The payment, its first attempt with our reference and the hold on the wallet exist together or not at all.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -47,12 +47,12 @@ class Order:
 
 
 @transaction.atomic
-def pay_bill(*, user: User, order: Order, now: datetime) -> BillPayment:
+def pay_bill(*, user: User, order: Order, now: datetime, if_match: str | None = None) -> BillPayment:
     """Hold the money for a bill and make it due at a worker.
 
     Raises NotFound, FieldError, CurrencyNotSupported, AmountNotAllowed, QuoteExpired, QuoteMismatch,
     BillerUnavailable, PossibleDuplicate, and what the ledger refuses (InsufficientFunds, LimitExceeded, KycRequired,
-    WalletFrozen, MoneyOutPaused).
+    WalletFrozen, MoneyOutPaused, PreconditionFailed where ``if_match`` names another state of the wallet).
     """
     product = selectors.get_product(biller=order.biller, product=order.product)
     quote = _check(user, product, order, now)
@@ -63,7 +63,7 @@ def pay_bill(*, user: User, order: Order, now: datetime) -> BillPayment:
     hold = drafts.hold_draft(
         payment, wallet_id=wallet.pk, description=f"{product.biller.name}, {product.name}"
     )
-    TransactionService.authorize(hold, now=now)
+    TransactionService.authorize(replace(hold, if_match=if_match), now=now)
     # Once more under the wallet's lock: a twin that was not committed a moment ago shows now.
     _refuse_duplicate(user, product, order, now, besides=payment.pk)
     # Last: an open circuit lets one order in 30 s through, and one that is refused anyway must not use that up.

@@ -23,17 +23,20 @@ ZERO = Decimal(0)
 
 
 @transaction.atomic
-def redeem(*, user: User, amount: Decimal | None, currency: str, now: datetime) -> Transaction:
+def redeem(
+    *, user: User, amount: Decimal | None, currency: str, now: datetime, if_match: str | None = None
+) -> Transaction:
     """Move cashback to the main wallet; ``amount`` in major units, None for everything that is there.
 
     How much everything is, is read once the wallets are locked. Raises InsufficientFunds, WalletFrozen for either
-    wallet, RecipientCannotReceive when the main wallet is full, NotFound without a main wallet in this currency.
+    wallet, RecipientCannotReceive when the main wallet is full, NotFound without a main wallet in this currency,
+    PreconditionFailed where ``if_match`` names another state of the cashback wallet.
     """
     main = get_main_wallet(user_id=user.pk, currency=currency)
     cashback = find_cashback_wallet(user_id=user.pk, currency=currency)
     if cashback is None:
         raise _nothing(currency)
-    draft = _draft(user, cashback, main, amount or ZERO)
+    draft = replace(_draft(user, cashback, main, amount or ZERO), if_match=if_match)
     try:
         posted = TransactionService.post(draft, now=now)
     except RecipientCannotReceive as refusal:

@@ -57,6 +57,19 @@ def test_every_route_is_in_the_openapi_document() -> None:
     assert {path for path in documented if path.endswith("/")} == set()
 
 
+def test_every_movement_that_happens_once_by_its_key_documents_the_key() -> None:
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    named = {
+        path: {parameter["name"] for parameter in item["post"].get("parameters", ())}
+        for path, item in generator.get_schema(request=None, public=True)["paths"].items()
+        if "post" in item
+    }
+    movements = {path: names for path, names in named.items() if "dry_run" in names}
+    assert len(movements) > 10
+    by_their_state = {"/api/v1/admin/approvals/{id}/approve"}
+    assert {path for path, names in movements.items() if "Idempotency-Key" not in names} == by_their_state
+
+
 def test_every_model_is_registered_in_the_admin() -> None:
     ours = {model for model in apps.get_models() if model._meta.app_label in APPS}
     assert {model._meta.label for model in ours - set(admin.site._registry)} == set()

@@ -80,6 +80,19 @@ def transfer_draft(sender: Wallet, recipient: Wallet, amount: str, fee: str = "0
     )  # fmt: skip
 
 
+def cashback_draft(user: User, amount: str) -> TransactionDraft:
+    """Give cashback in NGN."""
+    wallet, value = ensure_cashback_wallet(user_id=user.pk, currency="NGN"), Decimal(amount)
+    legs = (
+        debit_account(chart.CASHBACK_EXPENSE, value, "NGN"),
+        credit_wallet(wallet.pk, value, "NGN", kind="cashback"),
+    )
+    return TransactionDraft(
+        type="cashback", currency="NGN", amount=value, legs=legs, to_wallet_id=wallet.pk, to_user_id=user.pk,
+        source=Source("reward", uuid4()),
+    )  # fmt: skip
+
+
 def bill_draft(wallet: Wallet, amount: str, fee: str = "0.00") -> TransactionDraft:
     """Hold money for a bill."""
     return TransactionDraft(

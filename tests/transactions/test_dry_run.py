@@ -17,15 +17,14 @@ from fintech_core.idempotency import Answer
 from tests.factories import StaffFactory, UserFactory
 from tests.flows.abuse.routes import money_posts
 from tests.transactions.money import PIN, fund, main_wallet, with_pin
-from tests.transactions.story import happened, transfer_draft
-from transactions import chart
-from transactions.drafts import Post, Source, TransactionDraft, credit_wallet, debit_account
+from tests.transactions.story import cashback_draft, happened, transfer_draft
+from transactions.drafts import Post
 from transactions.enums import Direction
 from transactions.models import Transaction
 from transactions.services.adjustments import request_adjustment
 from transactions.services.conversions import quote_conversion
 from users.models import User
-from wallet.services import ensure_cashback_wallet, freeze_wallet, open_wallet
+from wallet.services import freeze_wallet, open_wallet
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 Api = Callable[..., APIClient]
@@ -37,20 +36,8 @@ def ada(settings: Settings) -> User:
     settings.RATE_LIMITS = False
     user = with_pin(UserFactory())
     fund(user, "20000.00")
-    happened(Post(cashback_of(user, Decimal("50.00"))))
+    happened(Post(cashback_draft(user, "50.00")))
     return user
-
-
-def cashback_of(user: User, amount: Decimal) -> TransactionDraft:
-    wallet = ensure_cashback_wallet(user_id=user.pk, currency="NGN")
-    legs = (
-        debit_account(chart.CASHBACK_EXPENSE, amount, "NGN"),
-        credit_wallet(wallet.pk, amount, "NGN", kind="cashback"),
-    )
-    return TransactionDraft(
-        type="cashback", currency="NGN", amount=amount, legs=legs, to_wallet_id=wallet.pk, to_user_id=user.pk,
-        source=Source("reward", uuid4()),
-    )  # fmt: skip
 
 
 def everything() -> dict[str, str]:

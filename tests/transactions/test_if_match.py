@@ -10,13 +10,16 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from fintech_core import clock
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions.money import PIN, fund, main_wallet, with_pin
-from tests.transactions.story import bill_draft, happened, transfer_draft
+from tests.transactions.story import bill_draft, cashback_draft, happened, transfer_draft
 from transactions.drafts import Authorize, Post, Void
 from transactions.models import Transaction
+from transactions.services import conversions
 from users.models import User
-from wallet.services import freeze_wallet, unfreeze_wallet
+from wallet.models import Wallet
+from wallet.services import freeze_wallet, open_wallet, unfreeze_wallet
 from wallet.tags import entity_tag, is_named
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +118,48 @@ class TestTransfer:
         again = transfer(api(ada), chidi, tag, key="k")
         assert (again.status_code, again.json()) == (201, first.json())
         assert main_wallet(ada).balance == Decimal(60)
+
+
+class TestEveryOtherWayToPay:
+    """The wallet that gives is the one whose state counts: the main wallet, or the cashback that is redeemed."""
+
+    @pytest.fixture
+    def bola(self, settings: Settings) -> User:
+        """Somebody with 20,000.00, a wallet in USD, cashback of 50.00 and a PIN."""
+        settings.RATE_LIMITS = False
+        user = with_pin(UserFactory())
+        fund(user, "20000.00")
+        open_wallet(user=user, currency="USD")
+        happened(Post(cashback_draft(user, "50.00")))
+        return user
+
+    def request(self, user: User, way: str) -> tuple[Wallet, str, dict[str, Any]]:
+        """Return the wallet that gives, the path and a good body."""
+        if way == "redeem":
+            return Wallet.objects.get(owner=user, kind="cashback"), "/cashback/redeem", {"amount": "10.00"}
+        if way == "bill":
+            bill = {"biller": "ikeja-electric", "product": "prepaid", "customer_id": "1111111111111"}
+            return main_wallet(user), "/bills/pay", {**bill, "amount": "1000.00", "pin": PIN}
+        quote = conversions.quote_conversion(
+            user=user, from_currency="NGN", to_currency="USD", amount=Decimal(1_000), now=clock.now()
+        )
+        return main_wallet(user), "/wallet/convert", {"quote_id": str(quote.pk), "pin": PIN}
+
+    @pytest.mark.parametrize("way", ["convert", "bill", "redeem"])
+    def test_goes_by_the_wallet_that_gives(self, api: Api, bola: User, way: str) -> None:
+        wallet, path, body = self.request(bola, way)
+        before = Transaction.objects.count()
+
+        def pay(tag: str) -> Any:
+            headers = {"Idempotency-Key": str(uuid4()), "If-Match": tag, "Prefer": "wait=0"}
+            return api(bola).post(f"/api/v1{path}", body, format="json", headers=headers)
+
+        stale = pay('"0-0-active"')
+        assert (stale.status_code, stale.json()["code"]) == (412, "precondition_failed")
+        assert stale.json()["etag"] == entity_tag(wallet)
+        assert Transaction.objects.count() == before
+        assert pay(entity_tag(wallet)).status_code in {201, 202}
+        assert Transaction.objects.count() == before + 1
 
 
 class TestStaff:

@@ -5,6 +5,7 @@ customer gets is taken from it. Money stays the customer's own, so a conversion 
 balance cap of the receiving wallet holds.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -69,10 +70,11 @@ def quote_conversion(
 
 
 @db.atomic
-def convert(*, user: User, quote_id: UUID, now: datetime) -> Transaction:
+def convert(*, user: User, quote_id: UUID, now: datetime, if_match: str | None = None) -> Transaction:
     """Convert by a quote of the user's own, once, and tell them.
 
-    Raises NotFound, QuoteExpired, QuoteUsed, KycRequired, InsufficientFunds, WalletFrozen, RecipientCannotReceive.
+    Raises NotFound, QuoteExpired, QuoteUsed, KycRequired, InsufficientFunds, WalletFrozen, RecipientCannotReceive,
+    PreconditionFailed (``if_match`` names another state of the wallet that gives).
     """
     quote = ConversionQuote.objects.select_for_update(no_key=True).filter(pk=quote_id, user=user).first()
     if quote is None:
@@ -82,7 +84,7 @@ def convert(*, user: User, quote_id: UUID, now: datetime) -> Transaction:
     if now >= quote.expires_at:
         raise QuoteExpired("Ask for a new quote.")
     given, taken = _own_wallets(user, quote.from_currency, quote.to_currency)
-    done = TransactionService.post(_draft(quote, given, taken), now=now)
+    done = TransactionService.post(replace(_draft(quote, given, taken), if_match=if_match), now=now)
     done.from_user = done.to_user = user
     quote.transaction = done
     quote.save(update_fields=["transaction"])

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from fintech_core import clock
 from fintech_core.api import ApiViewSet
-from fintech_core.headers import IDEMPOTENCY_KEY
+from fintech_core.headers import IDEMPOTENCY_KEY, IF_MATCH
 from fintech_core.idempotency import Answer
 from fintech_core.throttling import Rate
 from transactions.rendering import NEWLY_MADE, render
@@ -44,7 +44,7 @@ class ConversionViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="convert",
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH],
         request=ConvertRequest,
         responses={201: TransactionResponse},
     )
@@ -55,7 +55,12 @@ class ConversionViewSet(ApiViewSet):
         pin = body.pop("pin", None)
 
         def work() -> Answer:
-            done = conversions.convert(user=user, quote_id=body["quote_id"], now=clock.now())
+            done = conversions.convert(
+                user=user,
+                quote_id=body["quote_id"],
+                now=clock.now(),
+                if_match=request.headers.get("If-Match"),
+            )
             return Answer(
                 201, render(done, viewer_id=user.pk, links=NEWLY_MADE), document=("transaction", done.pk)
             )
