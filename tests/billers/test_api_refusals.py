@@ -1,6 +1,7 @@
 """What keeps a bill from being paid: nothing is held, nothing is sent, and the key stays free unless a rule refused."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from billers.models import Biller, BillPayment, Product
-from fintech_core import circuit
+from fintech_core import circuit, clock
 from fintech_core.models import IdempotencyRecord
 from tests.billers import bench
 from tests.billers.phone import customer, pay, problem
@@ -129,7 +130,14 @@ class TestLimits:
         assert refused(pay(api(stranger), amount="500.00"), before) == (403, "kyc_required")
 
     def test_what_the_tier_allows_in_a_day_counts_held_money(self, api: Api, ada: User) -> None:
-        LimitRule.objects.filter(tier=1, currency="NGN").update(single=None, daily=Decimal(12000))
+        now = clock.now()
+        LimitRule.objects.create(
+            tier=1,
+            currency="NGN",
+            daily=Decimal(12000),
+            saved_at=now - timedelta(minutes=2),
+            effective_from=now,
+        )
         limits.forget()
         assert pay(api(ada)).status_code == 202
         before = bench.fingerprint()

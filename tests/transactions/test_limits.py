@@ -4,23 +4,26 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, ProgrammingError, transaction
+from django.db.models import Model
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fintech_core import clock
 from tests.factories import StaffFactory, UnverifiedUserFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
+from tests.transactions.pasts import at
 from tests.transactions.story import bill_draft, happened
 from transactions import limits
 from transactions.drafts import Authorize, Void
 from transactions.errors import KycRequired, LimitExceeded, LimitRuleRefused
 from transactions.limits import Limits, Spent
-from transactions.models import LimitRule, ParkedCredit, Transaction
+from transactions.models import ExchangeRate, FeeRule, LimitRule, ParkedCredit, Transaction
 from transactions.rule_table import REMEMBERED_S
 from transactions.selectors import limits_of
 from transactions.services.ledger import TransactionService
 from transactions.services.limit_rules import add_limit_rule
+from transactions.verification import verify
 from users.models import User
 
 NOON = datetime(2026, 3, 31, 11, 0, tzinfo=UTC)
@@ -176,6 +179,22 @@ class TestRules:
             )
         assert LimitRule.objects.count() == before
 
+    def test_a_negative_one_is_refused_by_the_service_and_by_the_database(self) -> None:
+        now, before = clock.now(), LimitRule.objects.count()
+        with pytest.raises(LimitRuleRefused):
+            self.add(after=timedelta(hours=1), daily="-0.01", now=now)
+        with pytest.raises(IntegrityError, match="limit_is_not_negative"), transaction.atomic():
+            LimitRule.objects.create(
+                tier=1, currency="NGN", monthly=-1, saved_at=now, effective_from=now + timedelta(hours=1)
+            )
+        assert LimitRule.objects.count() == before
+
+    @pytest.mark.parametrize("model", [LimitRule, FeeRule, ExchangeRate])
+    def test_nobody_edits_or_deletes_a_rule_that_may_be_in_force(self, model: type[Model]) -> None:
+        for edit in (lambda: model.objects.update(note="x"), lambda: model.objects.all().delete()):
+            with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+                edit()
+
     def test_a_currency_without_a_rule_lets_nothing_move(self) -> None:
         allowed = limits.limits_for(tier=1, currency="EUR", at=clock.now())
         assert (allowed.single, allowed.daily, allowed.monthly, allowed.max_balance) == (0, 0, 0, 0)
@@ -214,6 +233,23 @@ class TestCounting:
         wallet = main_wallet(ada)
         assert (wallet.spent_today, wallet.spent_this_month) == (20_000, 20_000)
         assert self.left(ada) == "30000.00"
+
+    @pytest.mark.usefixtures("other_clock")
+    def test_a_request_that_waits_over_midnight_counts_on_the_day_that_has_come(self) -> None:
+        """It began the day before, and found the counters on a day later than its own."""
+        ada, midnight = UserFactory(), clock.next_day(clock.now() - timedelta(days=2))
+        with at(midnight - timedelta(minutes=10)):
+            fund(ada, "200000.00")
+            self.hold(ada, "50000.00", clock.now())
+        with at(midnight + timedelta(minutes=10)):
+            self.hold(ada, "30000.00", clock.now())
+            self.hold(ada, "20000.00", midnight - timedelta(seconds=1))
+            for began in (midnight - timedelta(seconds=1), clock.now()):
+                with pytest.raises(LimitExceeded):
+                    self.hold(ada, "0.01", began)
+            assert self.left(ada) == "0.00"
+        assert main_wallet(ada).spent_on == clock.business_day(midnight)
+        assert verify().findings == ()
 
     def test_tells_when_each_limit_resets(self) -> None:
         told = limits_of(user=UserFactory(), at=IDES)["NGN"]

@@ -9,6 +9,10 @@ from fintech_core.fields import MoneyField, UuidKey
 from transactions.enums import TransactionType
 
 
+def _not_negative(name: str) -> Q:
+    return Q((f"{name}__isnull", True)) | Q((f"{name}__gte", 0))
+
+
 class LimitRule(models.Model):
     """What a tier may move in a currency from a date on; None means no limit. Figures are samples until confirmed.
 
@@ -37,6 +41,13 @@ class LimitRule(models.Model):
                     effective_from__gte=F("saved_at") + models.Value("00:01:00", models.DurationField())
                 ),
                 name="limit_takes_effect_later",
+            ),
+            models.CheckConstraint(
+                condition=_not_negative("single")
+                & _not_negative("daily")
+                & _not_negative("monthly")
+                & _not_negative("max_balance"),
+                name="limit_is_not_negative",
             ),
         ]
 

@@ -30,8 +30,11 @@ def add_limit_rule(
 ) -> LimitRule:
     """Add what a tier may move in a currency from an instant on; None means no limit. Amounts in major units.
 
-    Raises LimitRuleRefused when the instant is nearer than a minute, or has a rule already.
+    Raises LimitRuleRefused when the instant is nearer than a minute or has a rule already, and for a negative limit.
     """
+    figures = {"single": single, "daily": daily, "monthly": monthly, "max_balance": max_balance}
+    if any(figure is not None and figure < 0 for figure in figures.values()):
+        raise LimitRuleRefused("A limit is not negative.")
     if effective_from < now + NOTICE:
         raise LimitRuleRefused("A limit takes effect a minute after it is saved, or later.")
     if LimitRule.objects.filter(tier=tier, currency=currency, effective_from=effective_from).exists():
@@ -47,7 +50,6 @@ def add_limit_rule(
         saved_at=now,
         effective_from=effective_from,
     )
-    figures = {"single": single, "daily": daily, "monthly": monthly, "max_balance": max_balance}
     changes = {name: [None, None if figure is None else str(figure)] for name, figure in figures.items()}
     audit.record(actor=actor, action="limit_rule.added", target=rule, reason=note, changes=changes)
     return rule

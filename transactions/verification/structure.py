@@ -14,6 +14,7 @@ from transactions.models import (
     Adjustment,
     BalanceSnapshot,
     ClosedMonth,
+    ExchangeRate,
     FeeRule,
     LedgerAccount,
     LedgerEntry,
@@ -29,9 +30,12 @@ from wallet.models import Wallet
 
 GUARDED: tuple[type[models.Model], ...] = (
     LedgerAccount, Transaction, LedgerEntry, ParkedCredit, LimitRule, Wallet, AuditRecord, BalanceSnapshot, LedgerSeal,
-    ClosedMonth, Adjustment, FeeRule, VerificationMark,
+    ClosedMonth, Adjustment, FeeRule, ExchangeRate, VerificationMark,
 )  # fmt: skip
-APPEND_ONLY = (LedgerEntry, AuditRecord, BalanceSnapshot, LedgerSeal, ClosedMonth, FeeRule, VerificationMark)
+APPEND_ONLY = (
+    LedgerEntry, AuditRecord, BalanceSnapshot, LedgerSeal, ClosedMonth, FeeRule, LimitRule, ExchangeRate,
+    VerificationMark,
+)  # fmt: skip
 # In the order of the migrations: of a function that was replaced, the newest text counts.
 GUARDS = (
     ("transactions", "ledger_triggers.sql"),
