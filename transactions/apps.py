@@ -11,15 +11,17 @@ class TransactionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register how a transaction answers a replayed request, how the ledger's documents are described, and the
-        health of holds.
+        health of holds and of what proves the ledger.
         """
         from fintech_core import health
         from fintech_core.documents import register_describer
         from fintech_core.idempotency import register_document
         from transactions import bulk_rendering, describing, rendering
         from transactions.services import expiry
+        from transactions.verification import freshness
 
         health.register("holds", expiry.check_holds, critical=False)
+        health.register("evidence", freshness.check_evidence, critical=False)
         register_document("transaction", rendering.answer)
         register_document(bulk_rendering.DOCUMENT, bulk_rendering.answer)
         register_describer("adjustment", describing.describe_adjustment)
