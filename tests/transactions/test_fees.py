@@ -16,8 +16,16 @@ from fintech_core import clock
 from fintech_core.money import quantum
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
-from tests.transactions.story import bill_draft
-from transactions import fees
+from tests.transactions.story import bill_draft, happened
+from transactions import chart, fees
+from transactions.drafts import (
+    Authorize,
+    Capture,
+    TransactionDraft,
+    credit_account,
+    credit_wallet,
+    debit_wallet,
+)
 from transactions.errors import ChartViolation, FeeRuleRefused, InsufficientFunds
 from transactions.models import FeeRule, Transaction
 from transactions.rendering import NEWLY_MADE, render
@@ -237,17 +245,41 @@ class TestTransfer:
 
 
 class TestHold:
-    def test_a_charged_hold_covers_the_fee(self) -> None:
-        ada = UserFactory()
-        draft = bill_draft(main_wallet(ada), "5000.00")
+    def test_a_charged_hold_covers_the_fee_which_its_capture_earns(self) -> None:
+        ada, chidi = UserFactory(), UserFactory()
+        fund(ada, "6000.00")
         charge_transfers()
-        locked: Any = {main_wallet(ada).pk: type("Locked", (), {"id": main_wallet(ada).pk, "tier": 1})()}
-        charged = replace(draft, type="transfer", charged=True)
-        assert with_fee(charged, locked, NOW).total == 5085
+        draft = replace(
+            self.draft(ada), charged=True, to_wallet_id=main_wallet(chidi).pk, to_user_id=chidi.pk
+        )
+        held = happened(Authorize(draft))
+        assert (held.amount, held.fee, held.hold_amount) == (5000, 85, 5085)
+        assert (main_wallet(ada).held, main_wallet(ada).spent_today) == (5085, 5000)
+        legs = (
+            debit_wallet(main_wallet(ada).pk, Decimal(5085), "NGN"),
+            credit_wallet(main_wallet(chidi).pk, Decimal(5000), "NGN"),
+            credit_account(chart.TRANSFER_FEES, Decimal(85), "NGN"),
+        )
+        happened(Capture(held.pk, legs, held.amount, held.fee))
+        assert (main_wallet(ada).balance, main_wallet(ada).held, main_wallet(chidi).balance) == (915, 0, 5000)
+        assert verify().findings == ()
+
+    def test_a_charged_hold_that_the_fee_makes_too_dear_is_refused(self) -> None:
+        ada = UserFactory()
+        fund(ada, "5084.99")
+        charge_transfers()
+        with pytest.raises(InsufficientFunds):
+            happened(Authorize(replace(self.draft(ada), charged=True)))
+        assert main_wallet(ada).held == 0
+
+    @staticmethod
+    def draft(payer: User) -> TransactionDraft:
+        """Hold 5,000.00 for a transfer."""
+        return replace(bill_draft(main_wallet(payer), "5000.00"), type="transfer")
 
     def test_a_fee_without_a_payer_is_a_bug(self) -> None:
         ada = UserFactory()
-        nobody = replace(bill_draft(main_wallet(ada), "5000.00"), type="transfer", from_wallet_id=None)
+        nobody = replace(self.draft(ada), from_wallet_id=None)
         with pytest.raises(ChartViolation):
             with_fee(nobody, {}, NOW)
 
