@@ -1,5 +1,6 @@
 """The audit log: every decision of a person, and every decision about money that no person took."""
 
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -33,15 +34,17 @@ def record(
     target: models.Model,
     reason: str = "",
     changes: dict[str, Any] | None = None,
+    at: datetime | None = None,
 ) -> AuditRecord:
     """Write one audit row in the caller's transaction.
 
-    ``changes`` maps a field to ``[before, after]``; it never holds a secret or a document number. Raises
-    NotInTransaction outside a transaction.
+    ``changes`` maps a field to ``[before, after]``; it never holds a secret or a document number. ``at`` is now,
+    unless the caller has to place the act among what the database records. Raises NotInTransaction outside a
+    transaction.
     """
     require_transaction("audit.record")
     return AuditRecord.objects.create(
-        at=clock.now(),
+        at=at or clock.now(),
         actor_id=actor.pk if actor is not None else None,
         actor_label=_label(actor),
         action=action,

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 
@@ -15,6 +16,17 @@ def business_zone() -> ZoneInfo:
 def now() -> datetime:
     """Return the present instant, aware, in UTC."""
     return timezone.now()
+
+
+def database_now() -> datetime:
+    """Return the database's present instant, for what must be before or after what the ledger records.
+
+    Read it in a query of its own, once the locks are held: a query that waits for a lock may read it before it waits.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        instant: datetime = cursor.fetchall()[0][0]
+    return instant
 
 
 def business_day(at: datetime) -> date:

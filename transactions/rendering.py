@@ -11,6 +11,7 @@ from fintech_core.serializers import amount_text, instant
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.models import Transaction
 from users.models import User
+from users.past_names import PersonName
 
 POLL_AFTER = timedelta(seconds=5)
 RESOLVED_WITHIN = timedelta(hours=24)
@@ -98,10 +99,26 @@ def direction_for(transaction: Transaction, viewer_id: UUID) -> str:
 
 
 def counterparty_name(transaction: Transaction, viewer_id: UUID) -> str:
+    """Name the other side as it is called today."""
+    other = counterparty_id(transaction, viewer_id)
+    if other is None:
+        return named(transaction, None)
+    return named(
+        transaction, transaction.from_user if other == transaction.from_user_id else transaction.to_user
+    )
+
+
+def counterparty_id(transaction: Transaction, viewer_id: UUID) -> UUID | None:
+    """Return who the other side is; None where it is no other person."""
+    received = transaction.to_user_id == viewer_id
+    other = transaction.from_user_id if received else transaction.to_user_id
+    return None if other == viewer_id else other
+
+
+def named(transaction: Transaction, person: User | PersonName | None) -> str:
     """Name the other side: a person masked, a business by what the movement was for."""
-    other = transaction.from_user if transaction.to_user_id == viewer_id else transaction.to_user
-    if other is not None and other.pk != viewer_id:
-        return masked_name(other)
+    if person is not None:
+        return masked_name(person)
     if (
         transaction.type in {TransactionType.FUNDING, TransactionType.BILL_PAYMENT}
         and transaction.description
@@ -110,9 +127,9 @@ def counterparty_name(transaction: Transaction, viewer_id: UUID) -> str:
     return str(transaction.get_type_display())
 
 
-def masked_name(user: User) -> str:
+def masked_name(person: User | PersonName) -> str:
     """Return a name that its owner's friends recognise and a stranger cannot look up: ``Chidi O.``"""
-    return f"{user.first_name} {user.last_name[:1]}.".strip()
+    return f"{person.first_name} {person.last_name[:1]}.".strip()
 
 
 def _failure(transaction: Transaction) -> dict[str, str] | None:

@@ -46,6 +46,12 @@ def drawn_up(owner: User, first: date, last: date) -> Statement:
     return statement.draw_up(wallet=main_wallet(owner), first=first, last=last, max_lines=1_000)
 
 
+def issued(owner: User, *, first: date = JANUARY_31, last: date = JANUARY_31) -> tuple[str, bytes, str]:
+    """Return a statement as JSON, PDF and CSV."""
+    told = drawn_up(owner, first, last)
+    return str(StatementResponse(told).data), as_pdf.write(told), "".join(as_csv.write(told))
+
+
 def period(first: date | None = None, last: date | None = None, **more: str) -> dict[str, str]:
     return {"from": (first or today()).isoformat(), "to": (last or today()).isoformat(), **more}
 
@@ -139,17 +145,13 @@ class TestDays:
 
 
 class TestNeverChanges:
-    def issued(self, owner: User) -> tuple[str, bytes, str]:
-        told = drawn_up(owner, JANUARY_31, JANUARY_31)
-        return str(StatementResponse(told).data), as_pdf.write(told), "".join(as_csv.write(told))
-
     def test_not_by_later_postings_nor_by_corrections_dated_back_into_it(self, past_ada: User) -> None:
-        before = self.issued(past_ada)
+        before = issued(past_ada)
         fund(past_ada, "500.00")
         booked = corrected(past_ada, "-20.00", effective_at=MIDNIGHT - timedelta(hours=6))
         with transaction.atomic():
             TransactionService.reverse(booked, actor=StaffFactory(), reason="no", now=clock.now())
-        assert self.issued(past_ada) == before
+        assert issued(past_ada) == before
         at = MIDNIGHT - timedelta(hours=1)
         wallet = main_wallet(past_ada)
         assert past.balance_at(wallet=wallet, at=at, by=BalanceClock.EFFECTIVE) == -20

@@ -192,22 +192,26 @@ class WalletLineResponse(serializers.Serializer[Any]):
     effective_at = serializers.DateTimeField(allow_null=True)
 
     def to_representation(self, instance: LedgerEntry) -> dict[str, Any]:
-        """Write a line as its owner sees it."""
-        booked = instance.transaction
-        balance = instance.wallet_balance_after
-        return {
-            "transaction_id": str(booked.pk),
-            "reference": booked.reference,
-            "type": booked.type,
-            "direction": "in" if instance.direction == Direction.CREDIT else "out",
-            "amount": amount_text(instance.amount, instance.currency),
-            "currency": instance.currency,
-            "balance_after": None if balance is None else amount_text(balance, instance.currency),
-            "counterparty": {"name": counterparty_name(booked, self.context["viewer_id"])},
-            "description": booked.description,
-            "created_at": instant(instance.created_at),
-            "effective_at": instant(instance.effective_at),
-        }
+        """Write a line as its owner sees it, with the other side as it is called today."""
+        return wallet_line(instance, counterparty_name(instance.transaction, self.context["viewer_id"]))
+
+
+def wallet_line(entry: LedgerEntry, counterparty: str) -> dict[str, Any]:
+    """Write a line of a wallet."""
+    booked, balance = entry.transaction, entry.wallet_balance_after
+    return {
+        "transaction_id": str(booked.pk),
+        "reference": booked.reference,
+        "type": booked.type,
+        "direction": "in" if entry.direction == Direction.CREDIT else "out",
+        "amount": amount_text(entry.amount, entry.currency),
+        "currency": entry.currency,
+        "balance_after": None if balance is None else amount_text(balance, entry.currency),
+        "counterparty": {"name": counterparty},
+        "description": booked.description,
+        "created_at": instant(entry.created_at),
+        "effective_at": instant(entry.effective_at),
+    }
 
 
 _NULLABLE_AMOUNT = {"type": ["string", "null"], "example": "50000.00"}

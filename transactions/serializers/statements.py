@@ -16,7 +16,7 @@ from fintech_core.serializers import (
     instant,
 )
 from transactions.enums import BalanceClock
-from transactions.serializers.movements import WalletLineResponse
+from transactions.serializers.movements import WalletLineResponse, wallet_line
 from transactions.statements.statement import Statement
 
 MAX_DAYS: Final = 366
@@ -88,7 +88,6 @@ class StatementResponse(serializers.Serializer[Any]):
     def to_representation(self, instance: Statement) -> dict[str, Any]:
         """Write a statement as the wallet's owner sees it."""
         currency = instance.wallet.currency
-        line = WalletLineResponse(context={"viewer_id": instance.wallet.owner_id})
         return {
             "wallet_id": str(instance.wallet.pk),
             "currency": currency,
@@ -101,7 +100,7 @@ class StatementResponse(serializers.Serializer[Any]):
             "money_out": amount_text(instance.money_out, currency),
             "closing_balance": amount_text(instance.closing, currency),
             "count": instance.count,
-            "lines": [line.to_representation(entry) for entry in instance.lines()],
+            "lines": [wallet_line(line.entry, line.counterparty) for line in instance.lines()],
         }
 
 

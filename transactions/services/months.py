@@ -33,7 +33,7 @@ def close_month(*, month: date, actor: Actor, reason: str, now: datetime) -> Clo
     if last is not None and month != month_after(last):
         raise MonthNotClosable(f"The next month to close is {month_after(last):%B %Y}.")
     closed = ClosedMonth.objects.create(
-        month=month, reason=reason, closed_by_id=actor.pk, closed_at=_database_time()
+        month=month, reason=reason, closed_by_id=actor.pk, closed_at=clock.database_now()
     )
     audit.record(actor=actor, action="month.closed", target=closed, reason=reason)
     return closed
@@ -75,14 +75,6 @@ def hold_open(*, wallet: Wallet, effective_at: datetime, now: datetime) -> None:
         raise EffectiveTimeRefused("It would take effect in the future.")
     if effective_at < wallet.created_at:
         raise EffectiveTimeRefused("The wallet was not open yet.")
-
-
-def _database_time() -> datetime:
-    """Return the database's time, which is what orders this closing among recorded movements."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchall()[0][0]
-    return now
 
 
 def _lock(statement: str) -> None:

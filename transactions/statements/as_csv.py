@@ -5,15 +5,12 @@ import io
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from uuid import UUID
 
 from fintech_core import clock
 from fintech_core.money import format_amount
 from fintech_core.serializers import instant
 from transactions.enums import Direction
-from transactions.models import LedgerEntry
-from transactions.rendering import counterparty_name
-from transactions.statements.statement import Statement
+from transactions.statements.statement import Line, Statement
 
 COLUMNS = (
     "recorded_at", "date", "type", "reference", "counterparty", "description", "money_in", "money_out", "balance",
@@ -29,15 +26,15 @@ def write(statement: Statement) -> Iterator[str]:
     opening = format_amount(statement.opening, currency)
     closing = format_amount(statement.closing, currency)
     first, last = statement.first.isoformat(), statement.last.isoformat()
-    viewer_id = statement.wallet.owner_id
     yield _row(COLUMNS)
     yield _row(("", first, "opening_balance", "", "", "", "", "", opening, currency, ""))
-    for entry in statement.lines():
-        yield _row(_cells(entry, viewer_id))
+    for line in statement.lines():
+        yield _row(_cells(line))
     yield _row(("", last, "closing_balance", "", "", "", "", "", closing, currency, ""))
 
 
-def _cells(entry: LedgerEntry, viewer_id: UUID) -> tuple[str, ...]:
+def _cells(line: Line) -> tuple[str, ...]:
+    entry = line.entry
     booked, currency = entry.transaction, entry.currency
     amount = format_amount(entry.amount, currency)
     into = entry.direction == Direction.CREDIT
@@ -46,7 +43,7 @@ def _cells(entry: LedgerEntry, viewer_id: UUID) -> tuple[str, ...]:
         clock.business_day(entry.created_at).isoformat(),
         booked.type,
         harmless(booked.reference),
-        harmless(counterparty_name(booked, viewer_id)),
+        harmless(line.counterparty),
         harmless(booked.description),
         amount if into else "",
         "" if into else amount,

@@ -10,9 +10,7 @@ from fintech_core import clock
 from fintech_core.money import for_people, format_amount
 from fintech_core.paper import GREY, INK, SHADE, Paper
 from transactions.enums import Direction
-from transactions.models import LedgerEntry
-from transactions.rendering import counterparty_name
-from transactions.statements.statement import Statement
+from transactions.statements.statement import Line, Statement
 
 # Widths in mm; together the width of the page between its margins.
 WHEN, WHAT, FIGURE = 26, 79, 25
@@ -25,8 +23,8 @@ def write(statement: Statement) -> bytes:
     paper = _StatementPaper(statement)
     paper.summary()
     paper.headings()
-    for entry in statement.lines():
-        paper.row(entry)
+    for line in statement.lines():
+        paper.row(line)
     paper.rule()
     return paper.finished()
 
@@ -36,7 +34,6 @@ class _StatementPaper(Paper):
 
     def __init__(self, statement: Statement) -> None:
         self.statement = statement
-        self.owner = statement.wallet.owner
         self.currency = statement.wallet.currency
         super().__init__(
             title="Statement of account",
@@ -51,8 +48,8 @@ class _StatementPaper(Paper):
         reach = "" if told.is_final else f", provisional: up to {_moment(told)}"
         self.facts(
             [
-                ("Account holder", f"{self.owner.first_name} {self.owner.last_name}".strip()),
-                ("E-mail", self.owner.email),
+                ("Account holder", str(told.owner_name())),
+                ("E-mail", told.wallet.owner.email),
                 ("Currency", self.currency),
                 ("Period", days + reach),
                 ("Times", "as recorded, in Lagos (UTC+1)"),
@@ -88,9 +85,9 @@ class _StatementPaper(Paper):
             self.cell(width, 7, name, align=align, fill=True)
         self.ln(8)
 
-    def row(self, entry: LedgerEntry) -> None:
+    def row(self, line: Line) -> None:
         """Write one line: when, what with its reference, and the figures."""
-        details = list(self._details(entry))
+        entry, details = line.entry, list(self._details(line))
         height = ROW + SMALL_ROW * (len(details) - 1) + 1
         if self.will_page_break(height):
             self.add_page()
@@ -115,10 +112,10 @@ class _StatementPaper(Paper):
         self.rule()
         self.set_y(top + height + 1)
 
-    def _details(self, entry: LedgerEntry) -> Iterator[str]:
+    def _details(self, line: Line) -> Iterator[str]:
         """Yield what happened in one line, then its note and reference in as many small ones as they need."""
+        entry, name = line.entry, line.counterparty
         booked = entry.transaction
-        name = counterparty_name(booked, self.owner.pk)
         kind = str(booked.get_type_display())
         self.pen(8)
         yield self.wrapped(kind if name in {kind, booked.description} else f"{kind} \u00b7 {name}", WHAT)[0]

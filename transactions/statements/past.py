@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Sum, When
 
 from fintech_core import clock
@@ -58,10 +58,7 @@ def settled_at(*, wallet_id: UUID, instant: datetime) -> datetime:
         return clock.now()
     with transaction.atomic():
         list(Wallet.objects.select_for_update(no_key=True).filter(pk=wallet_id).values_list("pk"))
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT clock_timestamp()")
-            now: datetime = cursor.fetchall()[0][0]
-    return now
+        return clock.database_now()
 
 
 def _net(entries: "QuerySet[LedgerEntry]") -> Decimal:

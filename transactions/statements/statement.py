@@ -2,25 +2,28 @@
 
 A period ends where a Lagos day ends, by recorded time. A wallet's entries are numbered without a gap, so a statement
 is a range of numbers: those recorded since are outside of it, and no entry is ever changed, which is why an issued
-statement reads the same for ever. Before it is handed out its sums are proved in the database, and each line is
-proved again while it is written.
+statement reads the same for ever. The other side of a line is named as it was called when the line was recorded, the
+owner as at the end of the period. Before it is handed out its sums are proved in the database, and each line is proved
+again while it is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import structlog
-from django.db.models import Count, Prefetch, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from fintech_core import clock
 from transactions.enums import Direction
 from transactions.errors import BooksDoNotAddUp, StatementTooLong
 from transactions.models import LedgerEntry
+from transactions.rendering import counterparty_id, named
 from transactions.statements import past
 from transactions.statements.past import ZERO
-from users.models import User
+from users.past_names import PastNames, PersonName, names_since
 from wallet.models import Wallet
 
 BATCH = 1_000
@@ -28,11 +31,20 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One entry with what it tells of, and the other side as it was called then."""
+
+    entry: LedgerEntry
+    counterparty: str
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """The frame of a statement; amounts in major units. Its lines have the versions after ``before`` to ``through``.
 
-    ``is_final`` says that the period was over: only then will it read the same tomorrow. ``until`` is the recorded
-    time up to which it reaches.
+    ``is_final`` says that the period was over: only then will it read the same tomorrow. ``is_fresh`` says that it had
+    been over for so short a time that somebody may still be changing a name of then. ``until`` is the recorded time up
+    to which it reaches.
     """
 
     wallet: Wallet
@@ -40,6 +52,7 @@ class Statement:
     last: date
     until: datetime
     is_final: bool
+    is_fresh: bool
     opening: Decimal
     closing: Decimal
     money_in: Decimal
@@ -52,18 +65,39 @@ class Statement:
         """How many lines there are."""
         return self.through - self.before
 
-    def lines(self) -> Iterator[LedgerEntry]:
+    def owner_name(self) -> PersonName:
+        """Return what the owner was called when the period ended."""
+        owner_id = self.wallet.owner_id
+        names = names_since(user_ids=[owner_id], since=self.until, wait=self.is_fresh)
+        return names.at(owner_id, self.until)
+
+    def lines(self) -> Iterator[Line]:
         """Read the lines in their order, a batch at a time. Raises BooksDoNotAddUp at one that does not follow."""
         balance = self.opening
         for start in range(self.before, self.through, BATCH):
             stop = min(start + BATCH, self.through)
-            for entry in _entries(self.wallet, start, stop).order_by("wallet_version"):
+            entries = list(_entries(self.wallet, start, stop).order_by("wallet_version"))
+            names = self._names(entries)
+            for entry in entries:
                 balance += entry.amount if entry.direction == Direction.CREDIT else -entry.amount
                 if balance != entry.wallet_balance_after:
                     raise _contradiction(self.wallet, f"entry {entry.pk} does not follow the one before")
-                yield entry
+                yield Line(entry, self._counterparty(entry, names))
         if balance != self.closing:
             raise _contradiction(self.wallet, "the lines do not lead to the closing balance")
+
+    def _names(self, entries: Sequence[LedgerEntry]) -> PastNames:
+        """Read whom a batch of lines names, at once."""
+        others = {other for entry in entries if (other := self._other(entry))}
+        since = min((entry.created_at for entry in entries), default=self.until)
+        return names_since(user_ids=others, since=since, wait=self.is_fresh)
+
+    def _counterparty(self, entry: LedgerEntry, names: PastNames) -> str:
+        other = self._other(entry)
+        return named(entry.transaction, None if other is None else names.at(other, entry.created_at))
+
+    def _other(self, entry: LedgerEntry) -> UUID | None:
+        return counterparty_id(entry.transaction, self.wallet.owner_id)
 
 
 def draw_up(*, wallet: Wallet, first: date, last: date, max_lines: int) -> Statement:
@@ -94,6 +128,7 @@ def draw_up(*, wallet: Wallet, first: date, last: date, max_lines: int) -> State
         last=last,
         until=min(now, ends),
         is_final=is_final,
+        is_fresh=is_final and now - ends <= past.UNSETTLED,
         opening=opening[1],
         closing=closing[1],
         money_in=money_in,
@@ -104,14 +139,11 @@ def draw_up(*, wallet: Wallet, first: date, last: date, max_lines: int) -> State
 
 
 def _entries(wallet: Wallet, start: int, stop: int) -> "QuerySet[LedgerEntry]":
-    """Read lines with what they tell of; a person whom many lines name is read once."""
+    """Read lines with what they tell of; whom they name is only told by id."""
     rows = LedgerEntry.objects.filter(wallet=wallet, wallet_version__gt=start, wallet_version__lte=stop)
-    names = User.objects.only("first_name", "last_name")
     return rows.select_related("transaction").only(
         "direction", "amount", "currency", "wallet_balance_after", "created_at", "effective_at",
         *(f"transaction__{name}" for name in ("reference", "type", "description", "from_user", "to_user")),
-    ).prefetch_related(
-        Prefetch("transaction__from_user", names), Prefetch("transaction__to_user", names),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from fintech_core import audit
+from fintech_core import audit, clock
 from fintech_core.exceptions import FieldError, NotFound
 from fintech_core.state import IllegalTransition
 from notifications.services import publish
@@ -17,6 +17,7 @@ from users.devices import Device
 from users.enums import RevokedReason
 from users.errors import AccountStatusConflict, OwnCase, PasswordRefused
 from users.models import User
+from users.past_names import PROFILE_CHANGED
 from users.services import sessions
 
 EDITABLE = frozenset({"first_name", "last_name", "language"})
@@ -79,6 +80,9 @@ def constraint_of(error: IntegrityError) -> str | None:
 def update_profile(*, user_id: UUID, changes: dict[str, Any]) -> User:
     """Change names or language and return the user; before and after stand in the audit log.
 
+    Past names are told from there (``users.past_names``), beside what the ledger recorded: so the time is the
+    database's, read with the user locked.
+
     Raises IllegalTransition when the caller passes anything else: a bug.
     """
     if not changes.keys() <= EDITABLE:
@@ -91,7 +95,7 @@ def update_profile(*, user_id: UUID, changes: dict[str, Any]) -> User:
         for name, (_, after) in told.items():
             setattr(user, name, after)
         user.save(update_fields=sorted(told))
-        audit.record(actor=user, action="user.profile_changed", target=user, changes=told)
+        audit.record(actor=user, action=PROFILE_CHANGED, target=user, changes=told, at=clock.database_now())
     return user
 
 
