@@ -14,6 +14,7 @@ from fintech_core.models import AuditRecord
 from notifications.models import Event
 from tests.users.people import PASSWORD, Phone, code_of, field_codes, sign_up, tables
 from users.models import Session, User
+from users.views.me import RENAMES
 from wallet.models import Wallet
 
 Phones = Callable[..., Phone]
@@ -182,6 +183,20 @@ class TestMe:
             "first_name": ["Chidi", "Chidinma"],
             "language": ["en", "ig"],
         }
+
+    def test_a_name_changes_some_times_a_day_and_the_language_as_often_as_one_likes(
+        self, phone: Phones, settings: Settings
+    ) -> None:
+        app = phone()
+        app.register()
+        settings.RATE_LIMITS = True
+        bodies = [{"first_name": f"Ada{'a' * number}"} for number in range(RENAMES.limit + 1)]
+        answers = [app.send("patch", "/users/me", body) for body in bodies]
+        assert [answer.status_code for answer in answers] == [200] * RENAMES.limit + [429]
+        assert answers[-1].data["code"] == "rate_limited"
+        assert 0 < int(answers[-1]["Retry-After"]) <= RENAMES.per_seconds / RENAMES.limit
+        assert User.objects.get().first_name == bodies[-2]["first_name"]
+        assert app.send("patch", "/users/me", {"language": "ig"}).status_code == 200
 
     @pytest.mark.parametrize(
         "body", [{"phone": "+2348031234567"}, {"email": "x@example.com"}, {"kyc_tier": 3}, {"is_staff": True}]

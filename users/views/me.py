@@ -14,9 +14,13 @@ from fintech_core.headers import PREFER
 from fintech_core.throttling import Rate
 from users import selectors
 from users.authentication import signed_in_user
+from users.past_names import NAMES
 from users.serializers.kyc import KycCaseResponse, SubmitKycRequest
 from users.serializers.people import ProfileResponse, SetPinRequest, UpdateProfileRequest
 from users.services import accounts, kyc, pins
+
+# Each change is read again with every statement that names the person, and those are other people's, too.
+RENAMES = Rate(20, 86_400, "user", "rename")
 
 
 @extend_schema(tags=["users"])
@@ -34,6 +38,8 @@ class MeViewSet(ApiViewSet):
     def partial_update(self, request: Request) -> Response:
         """Change names or language."""
         body = self.read_body(UpdateProfileRequest)
+        if not body.keys().isdisjoint(NAMES):
+            self.charge(request, RENAMES, units=1)
         user = accounts.update_profile(user_id=signed_in_user(request).pk, changes=body)
         return Response(ProfileResponse(selectors.get_profile(user)).data)
 
