@@ -12,7 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from fintech_core import logs
+from fintech_core import development, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -34,7 +34,7 @@ def required(name: str, development: str) -> str:
 
 def secret(name: str) -> str:
     """Read a secret."""
-    return required(name, f"insecure-development-{name.lower().replace('_', '-')}-not-for-production")
+    return required(name, development.secret(name))
 
 
 def development_only(name: str, active: bool) -> None:

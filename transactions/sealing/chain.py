@@ -1,8 +1,9 @@
 """Making the chain: what is complete and not sealed yet becomes the next links.
 
-Two keys of trust. The chain itself is plain SHA-256, so anybody who holds one published head can prove a whole copy
-against it. The ``mac`` is an HMAC under a key from the environment, so without that key nobody makes a link that
-passes, whatever database password they have.
+Two keys of trust. The chain itself is plain SHA-256: a link's hash is over the hash of its rows and the link before it.
+So anybody who holds one published head can prove a copy up to that head, without a secret. The ``mac`` is an HMAC under
+a key from the environment, so without that key nobody makes a link that passes, whatever database password they have;
+it also proves what no head is published of yet. Whoever has the key can make links, so it stays in the house.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Max
 
+from fintech_core import development
 from fintech_core.watermark import watermark
 from transactions.models import LedgerEntry, LedgerSeal, Transaction
 from transactions.sealing import canonical
@@ -87,6 +89,11 @@ def current_key() -> str:
 def has_mac(chain: str, key_id: str, mac: str) -> bool:
     """Say whether the mac of a chain is this one, whatever text that is. Raises UnknownKey."""
     return hmac.compare_digest(mac_of(chain, key_id).encode(), mac.encode())
+
+
+def is_for_development(key_id: str) -> bool:
+    """Say whether the ring's key of this id has the secret for development, which anybody knows: it proves nothing."""
+    return _ring().get(key_id) == development.secret("SEAL_SECRET")
 
 
 def is_ours(seal: LedgerSeal) -> bool:

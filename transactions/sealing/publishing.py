@@ -1,7 +1,8 @@
 """Published heads: lines of a file outside the database that say how far the chain had come, and with which hash.
 
 Whoever cuts off the newest rows and their seals leaves a chain that holds, only shorter. A head that is kept elsewhere
-(another machine, a versioned bucket, a newspaper) shows it.
+(another machine, a versioned bucket, a newspaper) shows it. It is also all that somebody without the key needs to prove
+a copy: its hash commits to every line that is sealed up to it.
 """
 
 import json
@@ -61,6 +62,8 @@ def read(file: Path) -> Iterator[Head]:
         for number, line in enumerate(lines, start=1):
             try:
                 head = Head(**json.loads(line))
+                if not (type(head.number) is int and type(head.chain) is str):
+                    raise TypeError("a number and a hash are what a head is")
             except (ValueError, TypeError) as error:
                 raise NotAPublishedFile(f"line {number} of {file} is no published head") from error
             yield head

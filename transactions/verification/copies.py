@@ -1,14 +1,16 @@
 """A copy of the journal, proven without the database: sums, running balances, the chart, seals, and that it is whole.
 
 The copy is read once, line by line; kept in memory is one figure a wallet and a currency, the transactions that do not
-add up (yet), and the seals' hashes.
+add up (yet), and the seals' hashes. Who has none of the seals' keys proves it by a head that was published:
+``copied_seals``.
 """
 
 import hashlib
 import json
+import shlex
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -18,10 +20,10 @@ from fintech_core import clock
 from transactions import chart
 from transactions.enums import TransactionType
 from transactions.sealing import canonical
-from transactions.sealing.chain import FIRST, UnknownKey, chain_of, has_mac
 from transactions.sealing.publishing import Head
-from transactions.verification import seals
+from transactions.verification import copied_seals
 from transactions.verification.check import Broken, Rule, collect
+from transactions.verification.copied_seals import CopiedSeals
 from transactions.verification.report import CurrencyTotals, Report, Totals
 
 COMPARE: Final = (
@@ -52,7 +54,7 @@ ALLOWED: Final = Rule(
     "entry",
     COMPARE,
 )
-RULES: Final = (READABLE, WHOLE, SUMS, FOLLOW, ALLOWED, *seals.RULES[:-1])
+RULES: Final = (READABLE, WHOLE, SUMS, FOLLOW, ALLOWED, *copied_seals.RULES)
 
 ZERO: Final = Decimal(0)
 TOLD_EVERY: Final = 100_000
@@ -67,27 +69,19 @@ class Counted:
     credits: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     wallets: dict[str, tuple[int, Decimal, str]] = field(default_factory=dict)
     transactions: int = 0
-    seals: int = 0
-    unsealed: int = 0
 
 
 @dataclass(slots=True)
 class Copy:
     """The reader of one copy. ``examine`` yields what breaks a rule, ``counted`` says how much there was."""
 
-    published: Iterable[Head] = ()
+    seals: CopiedSeals
     told: Callable[[int], None] | None = None
     counted: Counted = field(default_factory=Counted)
     _all: Any = field(default_factory=hashlib.sha256)
-    _range: Any = field(default_factory=hashlib.sha256)
     _number: int = 0
     _type: dict[str, str] = field(default_factory=dict)
     _sums: dict[tuple[str, str], Decimal] = field(default_factory=dict)
-    _heads: dict[int, str] = field(default_factory=dict)
-    _last: dict[str, Any] = field(
-        default_factory=lambda: {"number": 0, "chain": FIRST, "entry": 0, "hold": 0}
-    )
-    _met: list[int] = field(default_factory=lambda: [0, 0])
     _footer: bool = False
 
     def examine(self, lines: Iterable[bytes]) -> Iterator[Broken]:
@@ -106,7 +100,7 @@ class Copy:
             yield WHOLE, "footer", f"missing after line {self._number}"
         for (transaction_id, currency), left in self._sums.items():
             yield SUMS, transaction_id, f"{currency} is off by {left}"
-        yield from seals.published_heads(self._heads, self.published, after=0)
+        yield from self.seals.end()
 
     def _line(self, raw: bytes, facts: dict[str, Any]) -> Iterator[Broken]:
         kind = facts["fact"]
@@ -124,9 +118,9 @@ class Copy:
             if facts["format"] != canonical.FORMAT or self._number != 1:
                 yield READABLE, str(self._number), f"header of format {facts['format']}"
         elif kind == "seal":
-            yield from self._seal(facts)
+            yield from self.seals.met(facts)
         else:
-            self._range.update(raw)
+            self.seals.lines.digest.update(raw)
             yield from self._fact(kind, facts)
 
     def _fact(self, kind: str, facts: dict[str, Any]) -> Iterator[Broken]:
@@ -136,11 +130,10 @@ class Copy:
             self._type = {facts["id"]: facts["type"]}
             self.counted.transactions += 1
         elif kind == "entry":
-            self._met[0] += 1
-            self.counted.unsealed += 1
+            self.seals.lines.entries += 1
             yield from self._entry(facts)
         elif kind in {"hold", "end"}:
-            self._met[1] += 1
+            self.seals.lines.holds += 1
 
     def _entry(self, facts: dict[str, Any]) -> Iterator[Broken]:
         amount, currency, debit = Decimal(facts["amount"]), facts["currency"], facts["direction"] == "debit"
@@ -175,44 +168,17 @@ class Copy:
             )
         self.counted.wallets[facts["wallet_id"]] = (facts["wallet_version"], after, facts["currency"])
 
-    def _seal(self, facts: dict[str, Any]) -> Iterator[Broken]:
-        number, chain = facts["number"], facts["chain"]
-        row, last = str(number), self._last
-        expected = (last["number"] + 1, last["chain"], last["entry"], last["hold"])
-        if (number, facts["previous"], facts["after_entry"], facts["after_hold"]) != expected:
-            yield seals.CHAIN, row, f"expected seal {expected[0]} after entry {expected[2]}"
-        bare = {"fact": "seal"} | {name: facts[name] for name in canonical.SEAL}
-        if chain_of((json.dumps(bare, ensure_ascii=False, separators=(",", ":")) + "\n").encode()) != chain:
-            yield seals.OURS, row, "its facts do not give its hash"
-        try:
-            if not has_mac(chain, facts["key_id"], facts["mac"]):
-                yield seals.OURS, row, f"its mac is not that of key {facts['key_id']}"
-        except UnknownKey:
-            yield seals.OURS, row, f"its key {facts['key_id']} is not in SEAL_KEYS"
-        found = (self._range.hexdigest(), *self._met)
-        if found != (facts["digest"], facts["entries"], facts["holds"]):
-            yield (
-                seals.UNCHANGED,
-                row,
-                f"sealed {facts['entries']} entries, here {self._met[0]}, or other facts",
-            )
-        self._range, self._met, self.counted.unsealed = hashlib.sha256(), [0, 0], 0
-        self._heads[number] = chain
-        self.counted.seals += 1
-        self._last = {
-            "number": number, "chain": chain, "entry": facts["through_entry"], "hold": facts["through_hold"],
-        }  # fmt: skip
-
 
 def verify_copy(
-    file: Path, *, published: Iterable[Head] = (), told: Callable[[int], None] | None = None
+    file: Path, *, published: Sequence[Head] = (), told: Callable[[int], None] | None = None
 ) -> Report:
     """Prove a copy that ``export_ledger`` wrote; asks no database. ``told`` gets the number of lines now and then.
 
-    Raises OSError.
+    A seal whose key is in ``SEAL_KEYS`` is held to its mac. One whose key is not there is a note when there are
+    ``published`` heads, which prove what comes before them, and otherwise makes a finding. Raises OSError.
     """
     checked_at, started = clock.now(), time.monotonic()
-    copy = Copy(published=published, told=told)
+    copy = Copy(CopiedSeals(shlex.quote(str(file)), published), told)
     with file.open("rb") as lines:
         findings, broken = collect(copy.examine(lines))
     counted, held = copy.counted, "not in a copy"
@@ -232,6 +198,7 @@ def verify_copy(
         for code, count in sorted(counted.entries.items())
     )
     totals = Totals(counted.entries.total(), counted.transactions, len(counted.wallets), currencies)
-    notes = (f"{counted.seals} seals; {counted.unsealed} entries after the last one are not sealed yet.",)
     took_s = round(time.monotonic() - started, 3)
-    return Report(checked_at, took_s, len(RULES), totals, tuple(findings), dict(broken), notes)
+    return Report(
+        checked_at, took_s, len(RULES), totals, tuple(findings), dict(broken), tuple(copy.seals.notes())
+    )

@@ -39,7 +39,10 @@ class Command(BaseCommand):
             "--seals", action="store_true", help="prove the chain of seals and every row under it, too"
         )
         parser.add_argument(
-            "--published", type=Path, metavar="FILE", help="heads that seal_ledger --publish wrote"
+            "--published",
+            type=Path,
+            metavar="FILE",
+            help="heads that seal_ledger --publish wrote; with --file they prove the seals whose keys are not here",
         )
         source = parser.add_mutually_exclusive_group()
         source.add_argument(
@@ -47,7 +50,11 @@ class Command(BaseCommand):
             action="store_true",
             help="go on from the last entry verified so, and leave a mark",
         )
-        source.add_argument("--file", type=Path, help="prove a copy by export_ledger; asks no database")
+        source.add_argument(
+            "--file",
+            type=Path,
+            help="prove a copy by export_ledger; asks no database, and no key where heads are --published",
+        )
         parser.add_argument(
             "--stop-money-out", action="store_true", help="if something is found, pause outgoing money"
         )
