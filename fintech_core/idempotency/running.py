@@ -26,6 +26,7 @@ LOOKUP_LIMIT_S = 2.0
 LOOKUP_PAUSE_S = 0.1
 TRANSACTION_ATTEMPTS = 3
 TRY_LOCK = Statement("SELECT pg_try_advisory_xact_lock(%s)")
+REFUSED_BY_RULE = 422
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
 
 
@@ -101,33 +102,49 @@ def _run_once(
         if earlier is not None:
             return earlier
         written = gate.judge() if gate is not None else None
-        if written is None:
-            answer = _done(scope, work, request_id)
+        outcome = written or _done(scope, work)
+        if isinstance(outcome, DomainError):
+            transaction.set_rollback(True)
+        elif isinstance(outcome, Answer):
             crashpoints.reach("idempotency.before_commit")
-    if written is None:
+    if isinstance(outcome, DomainError):
+        crashpoints.reach("idempotency.refused")
+        return _kept(scope, Answer(outcome.status, domain_problem(outcome, request_id)))
+    if isinstance(outcome, Answer):
         crashpoints.reach("idempotency.after_commit")
-        return answer
-    if written.refusal is not None:
-        raise written.refusal
+        return outcome
+    if outcome.refusal is not None:
+        raise outcome.refusal
     return _run_once(scope, work, gate, ahead, request_id)
 
 
-def _done(scope: Scope, work: Callable[[], Answer], request_id: str | None) -> Answer:
-    """Do the work and store its answer, which may be a refusal."""
+def _done(scope: Scope, work: Callable[[], Answer]) -> Answer | DomainError:
+    """Do the work and store its answer, or return the refusal, of which only the answer may stay."""
     try:
-        with transaction.atomic():
-            answer = work()
+        answer = work()
     except DomainError as refusal:
-        if refusal.status != 422:
+        if refusal.status != REFUSED_BY_RULE:
             raise
-        answer = Answer(refusal.status, domain_problem(refusal, request_id))
+        return refusal
     store(scope, answer)
     return answer
 
 
+def _kept(scope: Scope, refusal: Answer) -> Answer:
+    """Store the answer of work that was rolled back; whoever had the key in between has the last word."""
+    with transaction.atomic(durable=True):
+        earlier = _Claim.send(scope).earlier_answer()
+        if earlier is not None:
+            return earlier
+        store(scope, refusal)
+        crashpoints.reach("idempotency.before_commit")
+    crashpoints.reach("idempotency.after_commit")
+    return refusal
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """The key's lock, taken outside of any savepoint, and the look for an answer that was stored before."""
+    """The key's lock, and the look for an answer that was stored before."""
 
     scope: Scope
     _lock: Reply

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -10,6 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, connections, transaction
+from pytest_django import Settings
 
 from fintech_core.exceptions import problem_handler
 from fintech_core.idempotency import Answer, InProgress, Scope, run
@@ -120,6 +121,56 @@ class TestOneKey:
         assert balances(payment.ada) == [30]
 
 
+class TestRefused:
+    """A refusal is stored after its work was rolled back; the key is nobody's in between."""
+
+    @pytest.fixture
+    def poor(self) -> Payment:
+        """A payment that Ada cannot afford until somebody gives her more."""
+        payment = Payment()
+        send(payment.source, payment.target, "70.00")
+        return payment
+
+    def test_who_had_the_key_in_between_has_the_last_word(
+        self, poor: Payment, tmp_path: Path, settings: Settings
+    ) -> None:
+        settings.CRASH_POINTS_DIR = str(tmp_path)
+        pause = tmp_path / "idempotency.refused.pause"
+        pause.touch()
+        told: list[Answer] = []
+        first = threading.Thread(target=lambda: told.append(closing(poor.pay)))
+        first.start()
+        wait_for(tmp_path / "idempotency.refused.reached")
+        fund(poor.ada, "10.00")
+        second = poor.pay()
+        pause.unlink()
+        first.join(10)
+        assert (second.status, second.replayed) == (201, False)
+        assert [(answer.status, answer.body, answer.replayed) for answer in told] == [
+            (201, second.body, True)
+        ]
+        assert (poor.ran, balances(poor.ada, poor.chidi)) == (2, [0, 110])
+
+    def test_nothing_of_its_work_stays_but_the_answer(self, poor: Payment) -> None:
+        def refused() -> Answer:
+            send(poor.source, poor.target, "30.00")
+            return poor.work()
+
+        answer = run(poor.scope, refused)
+        assert (answer.status, answer.body["code"]) == (422, "insufficient_funds")
+        assert balances(poor.ada, poor.chidi) == [30, 70]
+        assert run(poor.scope, refused).replayed
+
+    def test_where_the_answer_cannot_be_stored_the_key_stays_free(self, poor: Payment) -> None:
+        with wired() as wire:
+            wire.cut = LOSE_THE_REQUEST
+            with pytest.raises((OperationalError, InterfaceError)):
+                poor.pay()
+        assert balances(poor.ada) == [30]
+        assert not IdempotencyRecord.objects.filter(user_id=poor.ada.pk).exists()
+        assert poor.pay().status == 422
+
+
 class TestLostCommit:
     """Whether it was done is looked up by the key; it is never run again blindly."""
 
@@ -159,6 +210,22 @@ class TestLostCommit:
             killer.join(10)
         payment.assert_nothing_happened()
         payment.assert_done_once(payment.pay())
+
+
+def closing(work: Callable[[], Answer]) -> Answer:
+    """Work in a thread, which gives its connection back."""
+    try:
+        return work()
+    finally:
+        connections.close_all()
+
+
+def wait_for(file: Path) -> None:
+    """Wait until somebody has reached a point."""
+    deadline = time.monotonic() + 10
+    while not file.exists():
+        assert time.monotonic() < deadline, f"{file.name} never came"
+        time.sleep(0.01)
 
 
 def kill_who_commits() -> None:

@@ -37,6 +37,19 @@ class TestBeforeCommit:
         assert (ada.balance(), chidi.balance()) == ("60.00", "40.00")
 
 
+class TestRefused:
+    @pytest.mark.parametrize("point", ["idempotency.refused", "idempotency.before_commit"])
+    def test_before_its_answer_is_stored_the_key_is_free(self, stack: Stack, point: str) -> None:
+        ada, chidi, key = stack.person(funds="100.00"), stack.person("Chidi"), str(uuid4())
+        dies(stack, point, ada, chidi, "100.01", key)
+        assert stack.sql("SELECT 1 FROM fintech_core_idempotencyrecord WHERE key = %s", key) == []
+        for replayed in (None, "true"):
+            again = ada.transfer(chidi, "100.01", key=key)
+            assert (again.status_code, again.json()["code"]) == (422, "insufficient_funds")
+            assert again.headers.get("Idempotent-Replayed") == replayed
+        assert (ada.balance(), chidi.balance()) == ("100.00", "0.00")
+
+
 class TestAfterCommit:
     def test_the_same_key_answers_what_was_done(self, stack: Stack) -> None:
         ada, chidi, key = stack.person(funds="100.00"), stack.person("Chidi"), str(uuid4())
