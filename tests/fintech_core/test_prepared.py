@@ -1,7 +1,9 @@
 """Prepared statements: what Django's own reads give, without composing them anew."""
 
+import gc
 import threading
 import time
+import weakref
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -43,6 +45,17 @@ class TestPreparedRead:
         found.first_name = "Bola"
         found.save()
         assert User.objects.get(pk=ada.pk).first_name == "Bola"
+
+    @pytest.mark.parametrize(
+        "at",
+        [datetime(2026, 11, 22, 8, 31, 51, 123456, UTC), datetime(2026, 1, 1, tzinfo=UTC),
+         datetime(2026, 1, 1, 0, 0, 0, 500_000, UTC), datetime(1, 1, 1, tzinfo=UTC), None],
+    )  # fmt: skip
+    def test_an_instant_comes_back_as_django_gives_it(self, at: datetime | None) -> None:
+        ada = UserFactory(last_login=at)
+        found = PreparedRead(by_id, pk=SAMPLE).first(pk=ada.pk)
+        assert found is not None
+        assert repr(found.last_login) == repr(User.objects.get(pk=ada.pk).last_login) == repr(at)
 
     def test_gives_each_value_its_own_row_or_none(self) -> None:
         ada, bola = UserFactory(), UserFactory()
@@ -202,6 +215,15 @@ class TestInATransaction:
         assert not User.objects.filter(first_name="Bola").exists()
 
     @pytest.mark.usefixtures("committed_db")
+    def test_a_connection_that_was_closed_is_let_go(self) -> None:
+        """Each that was replaced stayed in memory for good, kept by what was remembered of it."""
+        assert Statement("SELECT 1").row() == (1,)
+        closed = weakref.ref(connection.connection)
+        connection.close()
+        assert Statement("SELECT 1").row() == (1,)
+        gc.collect()
+        assert closed() is None
+
     def test_other_threads_go_on_while_it_waits(self) -> None:
         passed: list[float] = []
         done = threading.Event()

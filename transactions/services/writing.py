@@ -9,7 +9,7 @@ from typing import Any, NotRequired, TypedDict, cast
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models.base import ModelState
 
 from fintech_core.prepared import as_json_rows
@@ -213,7 +213,7 @@ def _instance(stored: dict[str, Any]) -> Transaction:
     row = Transaction.__new__(Transaction)
     row.__dict__ = stored
     row._state = ModelState()
-    row._state.adding, row._state.db = False, connection.alias
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     return row
 
 
