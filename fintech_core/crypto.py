@@ -94,7 +94,13 @@ def _parse_ring(entries: tuple[str, ...]) -> dict[str, str]:
 
 
 def _cipher(key_id: str) -> AESGCM:
-    return AESGCM(_derived(key_id, "encryption"))
+    return _cipher_under(_derived(key_id, "encryption"))
+
+
+@lru_cache(maxsize=32)
+def _cipher_under(key: bytes) -> AESGCM:
+    """Make a cipher once for each key: setting a key up takes longer than encrypting under it."""
+    return AESGCM(key)
 
 
 def _derived(key_id: str, purpose: str) -> bytes:
