@@ -79,7 +79,8 @@ def _copied(field: "serializers.Field[Any, Any, Any, Any]") -> Any:
     child: Any = field.child if isinstance(field, (serializers.ListField, serializers.DictField)) else None
     if isinstance(field, serializers.BaseSerializer) or isinstance(child, serializers.BaseSerializer):
         return copy.deepcopy(field)
-    made: Any = copy.copy(field)
+    made: Any = object.__new__(type(field))  # which ``copy.copy`` finds out how to do each time anew
+    made.__dict__ = field.__dict__.copy()
     if child is not None:
         made.child = _copied(child)
         made.child.parent = made
