@@ -39,9 +39,15 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def databases(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Databases]:
-    """The maker of test databases."""
+    """The maker of test databases; at its end no deadlock was counted.
+
+    Whatever has a database, a running system too, asks for this one and is over before it ends.
+    """
     with django_db_blocker.unblock():
-        yield Databases()
+        made = Databases()
+        yield made
+        made.leave()
+    assert made.deadlocks == 0, f"{made.deadlocks} deadlocks were counted over this run"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -72,8 +78,6 @@ def django_db_setup(databases: Databases, django_db_blocker: DjangoDbBlocker) ->
         yield
         databases.close()
         databases.drop(name)
-        databases.leave()
-    assert databases.deadlocks == 0, f"{databases.deadlocks} deadlocks were counted over this run"
 
 
 @pytest.fixture

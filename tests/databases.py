@@ -1,7 +1,8 @@
 """Test databases: one template, migrated once as the owner; every database is a copy of it.
 
 A trigger is never switched off and a table is never truncated: what a committing test leaves behind goes with its
-database. Dropping a database also drops its statistics, so deadlocks are counted before each drop.
+database. Dropping a database also drops its statistics, so deadlocks are counted before each drop. A server that is
+killed forgets them, too: those of one that a test may kill are counted in its log.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from django.db import connections
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parent.parent
+_LOGGED_DEADLOCK = b"ERROR:  deadlock detected\n"
 
 
 class Databases:
@@ -113,6 +115,15 @@ class Databases:
         """Return how many deadlocks PostgreSQL has counted in this database."""
         row = self._execute(sql.SQL("SELECT deadlocks FROM pg_stat_database WHERE datname = %s"), name)
         return int(row[0]) if row and row[0] is not None else 0
+
+    def count_logged(self, log: Path) -> None:
+        """Count the deadlocks that a whole server has written down, with that which it had set aside of its log.
+
+        Each is there before its victim is told, so a kill loses none. That holds for our own servers, which write
+        down every error, in English.
+        """
+        for part in log.parent.glob(f"{log.name}*"):
+            self.deadlocks += part.read_bytes().count(_LOGGED_DEADLOCK)
 
     def use(self, name: str) -> None:
         """Point Django's connections at this database."""

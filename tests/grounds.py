@@ -71,8 +71,11 @@ def shared(databases: Databases) -> Iterator[Ground]:
 
 
 @contextmanager
-def own(local_dir: Path) -> Iterator[Ground]:
-    """PostgreSQL and Valkey of this stack's own, to be killed at will; ``embedded.ensure`` heals them."""
+def own(databases: Databases, local_dir: Path) -> Iterator[Ground]:
+    """PostgreSQL and Valkey of this stack's own, to be killed at will; ``embedded.ensure`` heals them.
+
+    At the end their deadlocks are counted, however often they were killed.
+    """
     servers = embedded.ensure(local_dir)
     ground = Ground(
         servers.database_url,
@@ -83,8 +86,11 @@ def own(local_dir: Path) -> Iterator[Ground]:
     )
     command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     environment = {**os.environ, **ground.environment()}
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=MIGRATE_LIMIT_S)
-    yield ground
+    try:
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=MIGRATE_LIMIT_S)
+        yield ground
+    finally:
+        databases.count_logged(embedded.Layout.at(local_dir).postgres_log)
 
 
 @contextmanager

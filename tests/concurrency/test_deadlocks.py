@@ -1,14 +1,20 @@
 """Nobody waits in a circle: every step locks its wallets once, in one order. PostgreSQL's own counter is the judge."""
 
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from django.db import connection
+from psycopg.conninfo import make_conninfo
 
+from fintech_core.embedded import Layout
+from tests import grounds
 from tests.concurrency.racing import DONE, balances, hold, race, send, settle
 from tests.databases import Databases, worker_name
 from tests.factories import UserFactory
+from tests.fintech_core.server_user import ServerUser, kill
 from tests.transactions.money import fund, main_wallet
 from users.models import User
 from wallet.models import Wallet
@@ -85,24 +91,46 @@ class TestSettling:
 
 
 class TestCounter:
-    def test_a_planted_deadlock_is_counted(self, databases: Databases) -> None:
-        """It happens in a database of its own, and the count of this run is put back: this one was meant."""
-        name, before = f"{worker_name()}_planted", databases.deadlocks
-        databases.create(name)
-        counted = databases.deadlocks
-        assert counted == before
-        assert self.deadlock_in(name) == ["40P01"]
-        databases.drop(name)
-        assert databases.deadlocks == before + 1
+    """What is planted happens where nobody else is, and the count of this run is put back: it was meant."""
+
+    @pytest.fixture(autouse=True)
+    def meant(self, databases: Databases) -> Iterator[None]:
+        before, databases.deadlocks = databases.deadlocks, 0
+        yield
         databases.deadlocks = before
 
-    @staticmethod
-    def deadlock_in(name: str) -> list[str | None]:
-        """Let two sessions take two locks in opposite order; return the errors."""
+    def test_a_planted_deadlock_is_counted(self, databases: Databases) -> None:
+        name = f"{worker_name()}_planted"
+        databases.create(name)
+        assert databases.deadlocks == 0
         settings = connection.settings_dict
         given = {"dbname": name, "user": settings["USER"], "host": settings["HOST"], "port": settings["PORT"],
                  "password": settings["PASSWORD"]}  # fmt: skip
-        conninfo = psycopg.conninfo.make_conninfo("", **{key: value for key, value in given.items() if value})
+        self.deadlock_in(make_conninfo("", **{key: value for key, value in given.items() if value}))
+        databases.drop(name)
+        assert databases.deadlocks == 1
+
+    def test_one_in_the_database_of_a_running_system_is_counted(self, databases: Databases) -> None:
+        with grounds.shared(databases) as ground:
+            self.deadlock_in(ground.database_url)
+            assert databases.deadlocks == 0
+        assert databases.deadlocks == 1
+
+    def test_one_is_counted_although_its_server_was_killed(
+        self, databases: Databases, tmp_path: Path
+    ) -> None:
+        with ServerUser(tmp_path / "servers") as user:
+            self.deadlock_in(user.servers["database_url"])
+            kill(user.pid_of("postgres"))
+            user.ensure()
+            counter = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+            assert user.sql(counter) == [(0,)]
+            databases.count_logged(Layout.at(user.local_dir).postgres_log)
+        assert databases.deadlocks == 1
+
+    @staticmethod
+    def deadlock_in(conninfo: str) -> None:
+        """Let two sessions take two locks in opposite order; one of them is refused."""
         both, errors = threading.Barrier(2), []
 
         def take(first: int, second: int) -> None:
@@ -122,4 +150,4 @@ class TestCounter:
             thread.start()
         for thread in threads:
             thread.join(20)
-        return errors
+        assert errors == ["40P01"]

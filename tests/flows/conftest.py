@@ -30,10 +30,10 @@ def fragile(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="session")
-def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def lonely(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A third one, with servers of its own to be killed, and with limits."""
     folder = tmp_path_factory.mktemp("lonely")
-    with Stack.start(grounds.own(folder / "servers"), folder, RATE_LIMITS="on") as running:
+    with Stack.start(grounds.own(databases, folder / "servers"), folder, RATE_LIMITS="on") as running:
         yield running
         running.verify_ledger()
 
