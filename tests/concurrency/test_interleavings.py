@@ -38,9 +38,9 @@ DOCUMENT_SAMPLE = [
     ("money", "money"),
     ("money", "the end of its time"),
 ]
-# Where two operations hardly meet, their games are too many for all to be played.
-MOST_GAMES = 1_200
 Pair = tuple[str, str]
+# Every pair is played whole: a bulk beside a taking back has the most, 1,282 games.
+MOST_GAMES = 1_500
 
 
 def params(
@@ -90,8 +90,9 @@ class TestEveryPair:
         self, stage: Conductor, made: Callable[[], Any], pair: list[Operation[Any]], databases: Databases,
         request: pytest.FixtureRequest, tell: Callable[[str], None],
     ) -> None:  # fmt: skip
-        played = Counter(game.preemptions for game in islice(overlap(stage, made, pair), MOST_GAMES))
+        played = Counter(game.preemptions for game in islice(overlap(stage, made, pair), MOST_GAMES + 1))
         tell(f"{request.node.callspec.id}: {played.total()} games, by preemptions {dict(played)}")
+        assert played.total() <= MOST_GAMES, "there are games that nobody has played"
         assert deadlocks(databases) == 0
 
 
