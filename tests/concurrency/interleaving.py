@@ -38,6 +38,8 @@ _LOCKS = re.compile(r"\bFOR\b|\bpg_|^\s*(?:WITH|INSERT|UPDATE)\b")
 _IN_DOUBT = re.compile(
     r"SKIP LOCKED|NOWAIT|\bpg_(?!current_xact_id)|FOR UPDATE|FOR SHARE|\bDELETE\b|\bMERGE\b"
 )
+# A statement that only waits for such a lock is like one that waits for a row: who needs none cannot tell.
+_ADVISORY = re.compile(r"\bSELECT pg_advisory_xact_lock(?!.*\bFROM\b)")
 # Everybody adds rows to these, and nobody waits for anybody's.
 _LOGS = frozenset({"notifications_event", "fintech_core_auditrecord"})
 GIVE_UP_S = 20.0
@@ -216,7 +218,11 @@ def _touched_by(statement: str, link: "psycopg.Connection[Any]") -> Touched:
     text = statement.removeprefix("b'")
     if text.lstrip().startswith("SELECT") and not _LOCKS.search(text):
         return frozenset()
-    if text == COMMIT or link.autocommit or _IN_DOUBT.search(text) or not _LOCKS.search(text):
+    if text == COMMIT or link.autocommit:
+        return EVERYTHING
+    if _ADVISORY.search(text):
+        return frozenset({"advisory locks"})
+    if _IN_DOUBT.search(text) or not _LOCKS.search(text):
         return EVERYTHING
     named = frozenset(_NAMED.findall(text))
     return named - _LOGS if text.lstrip().startswith("INSERT") else named
