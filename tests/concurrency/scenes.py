@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any
@@ -24,15 +25,19 @@ from transactions.chart import biller_float
 from transactions.drafts import Authorize, Post, credit_account, debit_wallet
 from transactions.enums import Direction
 from transactions.models import ParkedCredit, Transaction
-from transactions.services import TransactionService, bulk
+from transactions.services import TransactionService, bulk, months
 from transactions.services.adjustments import book_adjustment, reject_adjustment, request_adjustment
 from transactions.services.bulk_items import BulkItem
 from transactions.services.conversions import convert, quote_conversion
 from transactions.services.expiry import expire_holds
 from transactions.services.releasing import release
 from users.models import User
+from wallet.enums import WalletStatus
 from wallet.models import Wallet
 from wallet.services import ensure_cashback_wallet, freeze_wallet, open_wallet, unfreeze_wallet
+
+# Months are closed in a row and for good: from here on there is one for every game.
+FIRST_MONTH = date(1000, 1, 1)
 
 
 class Scene:
@@ -95,7 +100,7 @@ class Scene:
         """₦25 of Ada's that came while her wallet was frozen."""
         self.freeze(self.adas)
         credit(self.adas, "25.00", uuid4())
-        unfreeze_wallet(wallet_id=self.adas.pk, actor=self.staff, reason="cleared")
+        self.unfreeze(self.adas)
         return ParkedCredit.objects.get(owner=self.ada).pk
 
     @cached_property
@@ -114,18 +119,46 @@ class Scene:
         return bulk.accept(sender=self.ada, currency="NGN", items=items, now=clock.now()).pk
 
     @cached_property
+    @transaction.atomic
+    def frozen(self) -> Wallet:
+        """Ada's wallet, which is frozen; what came when it was frozen before still waits."""
+        assert self.parked
+        self.freeze(self.adas)
+        return self.adas
+
+    @cached_property
     def correction(self) -> UUID:
         """What Eze has asked for and nobody has decided: ₦35 less for Ada."""
+        return self.ask_for_less(effective_at=None)
+
+    @cached_property
+    def month(self) -> date:
+        """The month that is closed next, each scene's own once the first was closed; Ada's wallet is as old."""
+        last = months.last_closed()
+        month = FIRST_MONTH if last is None else months.month_after(last)
+        self.adas.created_at = clock.start_of_day(month)
+        self.adas.save(update_fields=["created_at"])
+        return month
+
+    @cached_property
+    def late_correction(self) -> UUID:
+        """The same correction, dated back into the month that is closed next."""
+        return self.ask_for_less(effective_at=clock.start_of_day(self.month) + timedelta(days=9))
+
+    def ask_for_less(self, *, effective_at: datetime | None) -> UUID:
         return request_adjustment(
             wallet=self.adas, direction=Direction.DEBIT, amount=Decimal("35.00"), reason="paid twice",
-            effective_at=None, maker=self.eze, now=clock.now(),
+            effective_at=effective_at, maker=self.eze, now=clock.now(),
         ).pk  # fmt: skip
 
     def items(self, *amounts: str) -> list[BulkItem]:
         return [BulkItem(self.chidi.email, Decimal(amount)) for amount in amounts]
 
-    def freeze(self, wallet: Wallet) -> None:
-        freeze_wallet(wallet_id=wallet.pk, actor=self.staff, reason="alert")
+    def freeze(self, wallet: Wallet, status: str = WalletStatus.FROZEN) -> None:
+        freeze_wallet(wallet_id=wallet.pk, actor=self.staff, reason="alert", status=status)
+
+    def unfreeze(self, wallet: Wallet) -> None:
+        unfreeze_wallet(wallet_id=wallet.pk, actor=self.staff, reason="cleared")
 
     @transaction.atomic
     def reverse(self, movement: Transaction, *, book_shortfall: bool = False) -> None:
@@ -135,10 +168,11 @@ class Scene:
         )
 
     @transaction.atomic
-    def refund(self, amount: str | None) -> None:
-        sent = Transaction.objects.get(pk=self.sent.pk)
-        value = None if amount is None else Decimal(amount)
-        TransactionService.refund(sent, amount=value, actor=self.staff, reason="half of it", now=clock.now())
+    def refund(self, amount: str | None, *, book_shortfall: bool = False) -> None:
+        TransactionService.refund(
+            Transaction.objects.get(pk=self.sent.pk), amount=None if amount is None else Decimal(amount),
+            actor=self.staff, reason="half of it", book_shortfall=book_shortfall, now=clock.now(),
+        )  # fmt: skip
 
     @transaction.atomic
     def capture_half(self) -> None:
@@ -211,4 +245,13 @@ OPERATIONS: dict[str, Callable[[Scene], Work]] = {
     "a taking back": lambda scene: at_once(take_back_for, user_id=scene.reward.owner_id),
     "a reversal that may be owed": lambda scene: partial(scene.reverse, scene.sent, book_shortfall=True),
     "an opening": lambda scene: partial(open_wallet, user=scene.ada, currency="GHS"),
+    "an unfreezing": lambda scene: partial(scene.unfreeze, scene.frozen),
+    "a stop of debits": lambda scene: partial(scene.freeze, scene.adas, WalletStatus.NO_DEBIT),
+    "a refund that may be owed": lambda scene: partial(scene.refund, None, book_shortfall=True),
+    "a correction of the past": lambda scene: at_once(
+        book_adjustment, adjustment_id=scene.late_correction, checker=scene.staff, reason="looked at"
+    ),
+    "a closing of the month": lambda scene: at_once(
+        months.close_month, month=scene.month, actor=scene.staff, reason="month end"
+    ),
 }

@@ -39,6 +39,29 @@ DOCUMENT_SAMPLE = [
     ("money", "the end of its time"),
 ]
 Pair = tuple[str, str]
+# What two operations come to, whichever goes first.
+STATED: dict[Pair, set[Pair]] = {
+    ("Ada sends 100", "an unfreezing"): {("done", "done"), ("wallet_frozen", "done")},
+    ("a freeze", "an unfreezing"): {("done", "done"), ("wallet_state_conflict", "done")},
+    ("a release", "an unfreezing"): {("done", "done")},
+    ("Ada sends 100", "a stop of debits"): {("done", "done"), ("wallet_frozen", "done")},
+    ("a payment of 50", "a stop of debits"): {("done", "done")},
+    ("an unfreezing", "a stop of debits"): {("done", "done")},
+    ("a stop of debits", "a stop of debits"): {
+        ("done", "wallet_state_conflict"),
+        ("wallet_state_conflict", "done"),
+    },
+    ("Chidi sends 110", "a refund that may be owed"): {("done", "done"), ("insufficient_funds", "done")},
+    ("a reversal", "a refund that may be owed"): {("done", "already_reversed"), ("not_reversible", "done")},
+    ("a correction of the past", "a closing of the month"): {
+        ("done", "done"),
+        ("effective_time_refused", "done"),
+    },
+    ("a closing of the month", "a closing of the month"): {
+        ("done", "month_not_closable"),
+        ("month_not_closable", "done"),
+    },
+}
 # Every pair is played whole: a bulk beside a taking back has the most, 1,282 games.
 MOST_GAMES = 1_500
 
@@ -78,6 +101,14 @@ class TestEveryPair:
         self, stage: Conductor, made: Callable[[], Any], pair: list[Operation[Any]], databases: Databases
     ) -> None:
         assert sum(1 for _ in overlap(stage, made, pair, preemptions=1)) > 2
+        assert deadlocks(databases) == 0
+
+    @pytest.mark.parametrize(("names", "stated"), STATED.items(), ids=map(" beside ".join, STATED))
+    def test_comes_to_what_is_stated(
+        self, stage: Conductor, names: Pair, stated: set[Pair], databases: Databases
+    ) -> None:
+        pair = [OPERATIONS[name] for name in names]
+        assert {game.outcomes for game in overlap(stage, Scene, pair, preemptions=1)} == stated
         assert deadlocks(databases) == 0
 
     @pytest.mark.long

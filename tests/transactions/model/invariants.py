@@ -72,6 +72,9 @@ RULES = {
     "what was undone was done, once": """
         SELECT r.id::text FROM movement r LEFT JOIN movement t ON t.id = r.reverses_id
         WHERE r.reverses_id IS NOT NULL AND (t.status IS DISTINCT FROM 'completed' OR t.type = 'reversal')""",
+    "nothing takes effect in a month that was closed before": """
+        SELECT m.id::text FROM movement m JOIN transactions_closedmonth c ON c.closed_at < m.created_at
+        WHERE m.effective_at < (c.month + interval '1 month') AT TIME ZONE 'Africa/Lagos'""",
     "counters are what was sent": """
         SELECT w.id::text FROM purse w WHERE w.spent_this_month < w.spent_today OR w.spent_today <> (
             SELECT coalesce(sum(m.amount), 0) FROM movement m
