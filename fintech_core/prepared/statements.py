@@ -1,16 +1,11 @@
-"""Statements that are prepared: composed once by us, planned once by PostgreSQL.
-
-Django composes the SQL of a query anew each time and sends the values inside its text, so the server parses and plans
-it anew, too. For a read by key all that takes several times as long as the read. What stands on the path of every money
-movement goes through here instead; the rest of the code has no need of it.
-"""
+"""A statement as it is said to PostgreSQL: learnt once by each session, and run in company."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
-from typing import Any, Final, Generic, LiteralString, TypeVar
+from typing import Any, Final, LiteralString
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -18,12 +13,7 @@ import orjson
 import psycopg
 import psycopg.abc
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, connection, models
-from django.db.models import Model, QuerySet
-from django.db.models.query import get_related_populators
 from django.db.transaction import TransactionManagementError
-from psycopg import sql
 from psycopg.adapt import AdaptersMap, Loader, PyFormat, Transformer
 from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
@@ -31,7 +21,6 @@ from psycopg.pq.abc import PGresult
 from fintech_core.database.base import DatabaseWrapper, default_database
 from fintech_core.libpq import Message
 
-Row = TypeVar("Row", bound=Model)
 Parameters = Mapping[str, object] | Sequence[object]
 Answer = tuple[Any, ...]
 _PLACE: Final = re.compile(rb"%%|%s|%\((\w+)\)s")
@@ -199,141 +188,3 @@ class Reply:
         """Return the first row, or None; raises what ``rows`` raises."""
         rows = self.rows()
         return rows[0] if rows else None
-
-
-class PreparedRead(Generic[Row]):
-    """One row by key: a query set that Django composes once, with places for the values that change.
-
-    ``compose`` is called once with the samples, which are of the type of the real values and stand nowhere else in the
-    query. Related rows (``select_related``), locks and the converters of fields work as always::
-
-        _BY_EMAIL = PreparedRead(lambda email: User.objects.filter(email=email), email="sample")
-        user = _BY_EMAIL.first(email="ada@example.com")
-    """
-
-    def __init__(self, compose: Callable[..., "QuerySet[Row]"], **samples: UUID | str) -> None:
-        self._compose = compose
-        self._samples = samples
-        self._composed: _Composed | None = None
-
-    def first(self, **values: UUID | str) -> Row | None:
-        """Return the row, or None. A read that locks raises TransactionManagementError outside a transaction."""
-        return self.send(**values).first()
-
-    def send(self, **values: UUID | str) -> "RowReply[Row]":
-        """Let the row be read with what is said next in this transaction; raises what ``first`` raises."""
-        if values.keys() != self._samples.keys():
-            raise TypeError(f"the places are {sorted(self._samples)}, the values {sorted(values)}")
-        if self._composed is None:
-            self._composed = _Composed.of(self._compose(**self._samples), self._samples)
-        composed = self._composed
-        if composed.locks and not default_database().in_atomic_block:
-            raise TransactionManagementError("select_for_update cannot be used outside of a transaction.")
-        parameters = [values[name] if name else constant for name, constant in composed.parameters]
-        return RowReply(composed, composed.statement.send(parameters))
-
-
-@dataclass(frozen=True, slots=True)
-class RowReply(Generic[Row]):
-    """The row that a read sent along with others will have found."""
-
-    _composed: "_Composed"
-    _reply: Reply
-
-    def first(self) -> Row | None:
-        """Return it, or None; raises what ``Reply.rows`` raises."""
-        row = self._reply.row()
-        found: Row | None = None if row is None else self._composed.instance(list(row))
-        return found
-
-
-# Fields of which psycopg takes a value as it is; others convert it, or encrypt it.
-_TAKEN_AS_IT_IS: Final = frozenset(
-    {
-        models.CharField,
-        models.DateTimeField,
-        models.PositiveSmallIntegerField,
-        models.TextField,
-        models.UUIDField,
-    }
-)
-
-
-class PreparedInsert:
-    """One new row of a model with the given fields, each converted by its field; nothing is read back.
-
-    In a transaction the row is written with what is said next there, and its errors are raised then.
-    """
-
-    def __init__(self, model: type[Model], *names: str) -> None:
-        by_name = {field.name: field for field in model._meta.concrete_fields}
-        fields = [by_name[name] for name in names]
-        self._fields = [
-            (field.name, None if type(field) in _TAKEN_AS_IT_IS else field.get_db_prep_save)
-            for field in fields
-        ]
-        self._statement = Statement(
-            sql.SQL("INSERT INTO {} ({}) VALUES ({})")
-            .format(
-                sql.Identifier(model._meta.db_table),
-                sql.SQL(", ").join(sql.Identifier(str(field.column)) for field in fields),
-                sql.SQL(", ").join(sql.Placeholder() for _ in fields),
-            )
-            .as_bytes()
-        )
-
-    def send(self, **values: object) -> Reply:
-        """Write the row; every field that was named needs its value."""
-        parameters = [
-            values.pop(name) if prepare is None else prepare(values.pop(name), connection)
-            for name, prepare in self._fields
-        ]
-        if values:
-            raise TypeError(f"no place for {sorted(values)}")
-        return self._statement.send(parameters)
-
-
-@dataclass(frozen=True, slots=True)
-class _Composed:
-    """The SQL of a query set, and how a row of its answer becomes an instance (as ``ModelIterable`` does it)."""
-
-    statement: Statement
-    parameters: tuple[tuple[str, object], ...]  # the name of a place, or "" and what stands there
-    locks: bool
-    model: type[Model]
-    first_column: int
-    names: list[str]
-    related: list[Any]
-    converters: dict[int, Any]
-
-    @classmethod
-    def of(cls, queryset: "QuerySet[Any]", samples: Mapping[str, UUID | str]) -> "_Composed":
-        compiler = queryset[:1].query.get_compiler(using=DEFAULT_DB_ALIAS)
-        statement, values = compiler.as_sql()
-        places = {sample: name for name, sample in samples.items()}
-        parameters = tuple((places.get(value, ""), value) for value in values)
-        if {name for name, _ in parameters if name} != samples.keys():
-            raise ImproperlyConfigured(f"not every sample of {sorted(samples)} stands in {statement}")
-        columns = compiler.klass_info["select_fields"]
-        return cls(
-            Statement(statement.encode()),
-            parameters,
-            bool(queryset.query.select_for_update),
-            compiler.klass_info["model"],
-            columns[0],
-            [compiler.select[column][0].target.attname for column in columns],
-            get_related_populators(  # type: ignore[call-arg]  # the stubs are a version ahead
-                compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS
-            ),
-            compiler.get_converters([expression for expression, _, _ in compiler.select]),
-        )
-
-    def instance(self, row: list[Any]) -> Any:
-        for position, (converters, expression) in self.converters.items():
-            for convert in converters:
-                row[position] = convert(row[position], expression, connection)
-        own = row[self.first_column : self.first_column + len(self.names)]
-        made = self.model.from_db(DEFAULT_DB_ALIAS, self.names, own)
-        for related in self.related:
-            related.populate(row, made)
-        return made
