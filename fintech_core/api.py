@@ -118,7 +118,7 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         gate: Gate | None = None,
         toll: Callable[[], None] | None = None,
         ahead: Callable[[], None] | None = None,
-        concerning: Collection[UUID] = (),
+        concerning: Collection[UUID] | None = None,
     ) -> Answer:
         """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), the toll, the work.
 
@@ -133,7 +133,7 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         if self._is_dry_run(self.request):
             if toll is not None:
                 toll()
-            return self._rehearsed(work, concerning or (user_id,))
+            return self._rehearsed(work, (user_id,) if concerning is None else concerning)
         scope = idempotency.Scope.of(
             user_id=user_id,
             operation=operation,

@@ -64,8 +64,8 @@ def run(
     """Run ``work`` once for this key inside T1, behind the gate, and store its answer with its effect.
 
     ``ahead`` sends what the work will read first, and must send nothing else: it is said before it is known whether the
-    work may run. ``work`` runs in a savepoint: a refusal by rule (DomainError with status 422) rolls it back and is
-    itself the stored answer; any other error undoes everything, the claim too. What the gate writes is committed alone.
+    work may run. Any error of ``work`` undoes everything, the claim too. A refusal by rule (DomainError of status 422)
+    is then stored as the answer, in a transaction of its own. What the gate writes is committed alone.
     Raises InProgress when the key is being used, KeyReused when it was used with another body, OutcomeUnknown when a
     lost COMMIT could not be looked up, and whatever the gate raises.
     """

@@ -224,6 +224,7 @@ class TestInATransaction:
         gc.collect()
         assert closed() is None
 
+    @pytest.mark.usefixtures("committed_db")
     def test_other_threads_go_on_while_it_waits(self) -> None:
         passed: list[float] = []
         done = threading.Event()

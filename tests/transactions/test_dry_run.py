@@ -17,7 +17,7 @@ from fintech_core.idempotency import Answer
 from tests.factories import StaffFactory, UserFactory
 from tests.flows.abuse.routes import money_posts
 from tests.transactions.money import PIN, fund, main_wallet, with_pin
-from tests.transactions.story import cashback_draft, happened, transfer_draft
+from tests.transactions.story import cashback_draft, happened, keep_apart, transfer_draft
 from transactions.drafts import Post
 from transactions.enums import Direction
 from transactions.models import Transaction
@@ -124,6 +124,7 @@ class TestEveryMoneyPost:
         requests = staff_requests(ada, chidi)
         adas, chidis = str(main_wallet(ada).pk), str(main_wallet(chidi).pk)
         for path, left in (
+            ("/admin/adjustments", {adas: "19960.00"}),
             ("/admin/approvals/{pk}/approve", {adas: "19930.00"}),
             ("/admin/transactions/{pk}/refund", {adas: "19975.00", chidis: "25.00"}),
             ("/admin/transactions/{pk}/reverse", {adas: "20000.00", chidis: "0.00"}),
@@ -134,6 +135,13 @@ class TestEveryMoneyPost:
                 row["wallet_id"]: row["balance"] for row in told["balances_after"] if row["kind"] == "main"
             }
             assert main == left, path
+
+    def test_what_concerns_nobody_shows_no_wallet(self, api: Api, ada: User) -> None:
+        apart = keep_apart()
+        staff = StaffFactory(is_superuser=True)
+        path = f"/admin/transactions/{apart.pk}/reverse?dry_run=true"
+        told = post(api(staff), path, {"reason": "sent in error"})
+        assert (told.status_code, told.json()["balances_after"]) == (200, [])
 
     def test_an_approval_that_would_be_refused_says_so(self, api: Api, ada: User) -> None:
         chidi, staff = UserFactory(), api(StaffFactory(is_superuser=True))

@@ -41,6 +41,16 @@ class TestSweep:
         assert sweep(after=None) == Swept(0, first)
         assert main_wallet(parked[-1].owner).balance > 50_000
 
+    def test_one_that_contradicts_the_books_keeps_no_others_waiting(self, parked: list[ParkedCredit]) -> None:
+        first, _, third = parked
+        User.objects.filter(pk=first.owner_id).update(kyc_tier=1)
+        ParkedCredit.objects.filter(pk=first.pk).update(currency="USD")
+        for row in parked:
+            sweep_parked_credits()
+            assert last_detail(JOB)["last"] == str(row.pk)
+        third.refresh_from_db()
+        assert third.status == ParkedCreditStatus.RELEASED
+
     def test_the_job_remembers_where_it_was(self, parked: list[ParkedCredit]) -> None:
         for row, released in zip(parked, (0, 0, 1), strict=True):
             sweep_parked_credits()

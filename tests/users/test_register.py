@@ -196,7 +196,8 @@ class TestMe:
         assert answers[-1].data["code"] == "rate_limited"
         assert 0 < int(answers[-1]["Retry-After"]) <= RENAMES.per_seconds / RENAMES.limit
         assert User.objects.get().first_name == bodies[-2]["first_name"]
-        assert app.send("patch", "/users/me", {"language": "ig"}).status_code == 200
+        for body in ({"language": "ig"}, {"language": "en", "first_name": bodies[-2]["first_name"]}):
+            assert app.send("patch", "/users/me", body).status_code == 200
 
     @pytest.mark.parametrize(
         "body", [{"phone": "+2348031234567"}, {"email": "x@example.com"}, {"kyc_tier": 3}, {"is_staff": True}]

@@ -63,7 +63,10 @@ class StaffAdjustmentViewSet(ApiViewSet):
             return Answer(202, {"approval_id": str(asked.pk)})
 
         answer = self.answer_once(
-            operation="request_adjustment", body={**body, "wallet": str(wallet.pk)}, work=work
+            operation="request_adjustment",
+            body={**body, "wallet": str(wallet.pk)},
+            work=work,
+            concerning=(wallet.owner_id,),
         )
         return self.respond(answer)
 

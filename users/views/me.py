@@ -37,10 +37,10 @@ class MeViewSet(ApiViewSet):
     @extend_schema(operation_id="update_me", request=UpdateProfileRequest, responses=ProfileResponse)
     def partial_update(self, request: Request) -> Response:
         """Change names or language."""
-        body = self.read_body(UpdateProfileRequest)
-        if not body.keys().isdisjoint(NAMES):
+        body, user = self.read_body(UpdateProfileRequest), signed_in_user(request)
+        if any(name in body and body[name] != getattr(user, name) for name in NAMES):
             self.charge(request, RENAMES, units=1)
-        user = accounts.update_profile(user_id=signed_in_user(request).pk, changes=body)
+        user = accounts.update_profile(user_id=user.pk, changes=body)
         return Response(ProfileResponse(selectors.get_profile(user)).data)
 
     @extend_schema(operation_id="set_pin", request=SetPinRequest, responses={204: None})
