@@ -1,7 +1,7 @@
 """A statement as it is said to PostgreSQL: learnt once by each session, and run in company."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -129,25 +129,24 @@ class Statement:
         It is for a statement whose answer is not needed before the next one is asked. Its own errors are raised there:
         by a later statement or by COMMIT.
         """
-        database = default_database()
-        session, message = self._message(database, values)
-        if database.in_atomic_block:
-            database.say_with_next(message)
-        else:
-            database.say(message)
-        return Reply(database, session, message)
+        return self._hand_over(values, DatabaseWrapper.say_with_next)
 
     def start(self, values: Parameters = ()) -> None:
         """Let the statement begin to run, and go on while the server works at it; outside of a transaction, wait.
 
         Its errors are raised by what is said next, as those of ``send`` are.
         """
+        self._hand_over(values, DatabaseWrapper.start)
+
+    def _hand_over(
+        self, values: Parameters, in_transaction: Callable[[DatabaseWrapper, Message], object]
+    ) -> "Reply":
+        """Say it, in a transaction in this way; outside of one at once, and wait."""
         database = default_database()
-        _, message = self._message(database, values)
-        if database.in_atomic_block:
-            database.start(message)
-        else:
-            database.say(message)
+        session, message = self._message(database, values)
+        say = in_transaction if database.in_atomic_block else DatabaseWrapper.say
+        say(database, message)
+        return Reply(database, session, message)
 
     def _message(self, database: DatabaseWrapper, values: Parameters) -> "tuple[_Session, Message]":
         """Write the statement as a message, on a connection that is open."""
