@@ -13,16 +13,32 @@ Between the lock of a wallet and COMMIT every round trip is time in which nobody
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InternalError, connections
 from django.db import Error as DjangoError
 from django.db.backends.postgresql import base
 from psycopg import Error
+from psycopg.abc import Buffer
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
+from psycopg.types.datetime import TimestamptzLoader
 
 from fintech_core.libpq import Message, checked, converse, start
+
+
+class InstantLoader(TimestamptzLoader):
+    """Read an instant by Python's own parser, several times as fast as psycopg's; that one reads what is left."""
+
+    timezone = UTC  # Django registers its own on each cursor of a connection that is in another zone
+
+    def load(self, data: Buffer) -> datetime:
+        """Return it, aware, with the offset that the server wrote: UTC."""
+        try:
+            return datetime.fromisoformat(str(data, "ascii"))
+        except ValueError:
+            return super().load(data)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -84,6 +100,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except Error:
             return False
         return True
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Open a connection, and let instants be read there by a loader of ours."""
+        connection = super().get_new_connection(conn_params)
+        connection.adapters.register_loader("timestamptz", InstantLoader)
+        return connection
 
     def create_cursor(self, name: str | None = None) -> Any:
         """Make a cursor, which may send something by itself; what waits comes first."""

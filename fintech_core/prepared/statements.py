@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import count
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -14,7 +13,7 @@ import psycopg
 import psycopg.abc
 from django.conf import settings
 from django.db.transaction import TransactionManagementError
-from psycopg.adapt import AdaptersMap, Loader, PyFormat, Transformer
+from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
 
@@ -54,28 +53,6 @@ class _Session:
         return self.transformer.load_rows(0, result.ntuples, tuple)
 
 
-class _InstantLoader(Loader):
-    """Read an instant by Python's own parser, which is several times as fast as the loader that Django registers."""
-
-    def load(self, data: "psycopg.abc.Buffer") -> datetime:
-        """Return it, aware, with the offset that the server wrote: UTC."""
-        return datetime.fromisoformat(str(data, "ascii"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Adapting:
-    """How psycopg adapts values on a connection, with a loader of our own."""
-
-    connection: "psycopg.Connection[Any]"
-    adapters: AdaptersMap
-
-    @classmethod
-    def on(cls, connection: "psycopg.Connection[Any]") -> "_Adapting":
-        adapters = AdaptersMap(connection.adapters)
-        adapters.register_loader("timestamptz", _InstantLoader)
-        return cls(connection, adapters)
-
-
 # By Django's connections, which connect anew now and then. A session names the connection of psycopg that it is for:
 # kept by that one it would keep it for good.
 _sessions: "WeakKeyDictionary[DatabaseWrapper, _Session]" = WeakKeyDictionary()
@@ -84,7 +61,7 @@ _sessions: "WeakKeyDictionary[DatabaseWrapper, _Session]" = WeakKeyDictionary()
 def _session(database: DatabaseWrapper) -> _Session:
     session = _sessions.get(database)
     if session is None or session.connection is not database.connection:
-        session = _Session(database.connection, Transformer(_Adapting.on(database.connection)))
+        session = _Session(database.connection, Transformer(database.connection))
         _sessions[database] = session
     return session
 

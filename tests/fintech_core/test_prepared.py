@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.transaction import TransactionManagementError
-from django.db.utils import IntegrityError, OperationalError
+from django.db.utils import DataError, IntegrityError, OperationalError
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
@@ -56,6 +56,12 @@ class TestPreparedRead:
         found = PreparedRead(by_id, pk=SAMPLE).first(pk=ada.pk)
         assert found is not None
         assert repr(found.last_login) == repr(User.objects.get(pk=ada.pk).last_login) == repr(at)
+
+    def test_an_instant_that_python_has_no_word_for_is_an_error_of_the_data(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 'infinity'::timestamptz")
+            with pytest.raises(DataError):
+                cursor.fetchone()
 
     def test_gives_each_value_its_own_row_or_none(self) -> None:
         ada, bola = UserFactory(), UserFactory()
