@@ -46,20 +46,19 @@ def carry_out(
     step = Step(wallets, pending, now)
     only_posts = all(isinstance(operation, Post) for operation in operations)
     decisions: list[Decision] = []
-    moment = now
     try:
         for operation in operations:
             if only_posts and step.batch.has_a_part:
                 write_part(step.batch, wallets)
             decisions.append(decide(step, operation))
         if not step.batch.is_empty:
-            moment = write(step.batch, wallets)
+            write(step.batch, wallets)
     except NotAllResolved as error:
         raise TransactionNotPending("It was captured or voided before.") from error
     except IntegrityError as error:
         raise _duplicate(error) from error
     crashpoints.reach("ledger.written")
-    rows = as_written(step.batch, pending, moment)
+    rows = as_written(step.batch, pending)
     for parked in step.parked:
         parking.record(parked, rows[parked.draft.id])
     return decisions, rows

@@ -128,8 +128,8 @@ def write_part(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> None:
     batch.written_transactions, batch.written_entries = len(batch.transactions), len(batch.entries)
 
 
-def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
-    """Run the write statement, over what no part has written, and return the recorded time.
+def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> None:
+    """Run the write statement, over what no part has written.
 
     The caller holds the wallets' locks. A batch that resolves nothing and is not contestable is written with what is
     said next in the transaction, its COMMIT at the latest (the last of several parts is begun at once): no rule of the
@@ -148,7 +148,6 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> datetime:
         statement.start(parameters)
     else:
         statement.send(parameters)
-    return _moment(batch)
 
 
 def _moved_since(wallets: Mapping[UUID, LockedWallet]) -> list[LockedWallet]:
@@ -185,10 +184,9 @@ def _moment(batch: Batch) -> datetime:
     return cast(datetime, batch.moment)
 
 
-def as_written(
-    batch: Batch, pending: Mapping[UUID, Transaction], moment: datetime
-) -> dict[UUID, Transaction]:
-    """Return the transactions as the statement stored them at ``moment``, without reading them back."""
+def as_written(batch: Batch, pending: Mapping[UUID, Transaction]) -> dict[UUID, Transaction]:
+    """Return the transactions as the statement stored them at the batch's moment, without reading them back."""
+    moment = batch.moment
     rows: dict[UUID, Transaction] = {}
     for facts in batch.transactions:
         completed_at = moment if facts["status"] == TransactionStatus.COMPLETED else None
