@@ -176,7 +176,8 @@ class StaffTransactionViewSet(ApiViewSet):
     def reverse(self, request: Request, pk: UUID) -> Response:
         """Book the mirror of a movement, once, with the reason in the audit log."""
         body = self.read_body(ReverseTransactionRequest)
-        return self._undo("reverse_transaction", pk, body, TransactionService.reverse)
+        found = selectors.get_transaction_for_staff(transaction_id=pk)
+        return self._undo("reverse_transaction", found, body, TransactionService.reverse)
 
     @extend_schema(
         operation_id="refund_transaction",
@@ -186,22 +187,20 @@ class StaffTransactionViewSet(ApiViewSet):
     )
     def refund(self, request: Request, pk: UUID) -> Response:
         """Give the payer of a transfer or bill a part back, or what is left, with the reason in the audit log."""
-        currency = selectors.get_transaction_for_staff(transaction_id=pk).currency
-        body = self.read_body(RefundTransactionRequest, currency=currency)
-        return self._undo("refund_transaction", pk, body, TransactionService.refund)
+        found = selectors.get_transaction_for_staff(transaction_id=pk)
+        body = self.read_body(RefundTransactionRequest, currency=found.currency)
+        return self._undo("refund_transaction", found, body, TransactionService.refund)
 
     def _undo(
-        self, operation: str, pk: UUID, body: dict[str, Any], undo: Callable[..., Transaction]
+        self, operation: str, found: Transaction, body: dict[str, Any], undo: Callable[..., Transaction]
     ) -> Response:
         actor = signed_in_user(self.request)
         if body["book_shortfall"] and not actor.has_perm("transactions.book_shortfall"):
             raise PermissionDenied("You may not book a shortfall.")
 
-        sides = selectors.get_transaction_for_staff(transaction_id=pk)
-
         @db.atomic
         def work() -> Answer:
-            original = selectors.get_transaction_for_staff(transaction_id=pk)
+            original = selectors.get_transaction_for_staff(transaction_id=found.pk)
             made = undo(original, actor=actor, now=clock.now(), **body)
             return Answer(
                 201, render(made, viewer_id=actor.pk, links=NEWLY_MADE), document=("transaction", made.pk)
@@ -209,8 +208,8 @@ class StaffTransactionViewSet(ApiViewSet):
 
         answer = self.answer_once(
             operation=operation,
-            body={"transaction_id": str(pk), **body},
+            body={"transaction_id": str(found.pk), **body},
             work=work,
-            concerning=[side for side in (sides.from_user_id, sides.to_user_id) if side],
+            concerning=[side for side in (found.from_user_id, found.to_user_id) if side],
         )
         return self.respond(answer)
