@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Max
 
-from fintech_core import development
+from fintech_core import clock, development
 from fintech_core.watermark import watermark
 from transactions.models import LedgerEntry, LedgerSeal, Transaction
 from transactions.sealing import canonical
@@ -161,9 +161,7 @@ def _link(cut: Cut, link_entries: int) -> LedgerSeal | None:
             return None
         tally = Tally()
         digest = digest_of(cursor, of, tally)
-        cursor.execute("SELECT clock_timestamp()")
-        moment = cursor.fetchone()
-    made = _make(last, of, digest, tally, sealed_at=moment[0] if moment else None)
+    made = _make(last, of, digest, tally, sealed_at=clock.database_now())
     made.save(force_insert=True)
     return made
 
