@@ -1,12 +1,14 @@
 """What racers do: send, hold and settle, and what came of it as one word."""
 
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from fintech_core import clock
 from fintech_core.exceptions import DomainError
@@ -56,6 +58,26 @@ def payment_draft(wallet: Wallet, amount: str, source: UUID) -> TransactionDraft
         wallet_id=wallet.pk, user_id=wallet.owner_id, amount=Decimal(amount), currency="NGN",
         source_account="gateway_clearing:paystack", source=Source("payment", source),
     )  # fmt: skip
+
+
+@contextmanager
+def under_way(write: Callable[[], object]) -> Iterator[None]:
+    """Write in a transaction that is open when the body begins, and commits a moment later; at the end it has."""
+    written, go_on = threading.Event(), threading.Event()
+
+    def write_and_wait() -> None:
+        with transaction.atomic():
+            write()
+            written.set()
+            go_on.wait(5)
+        connection.close()
+
+    writer = threading.Thread(target=write_and_wait)
+    writer.start()
+    written.wait(5)
+    threading.Timer(0.3, go_on.set).start()
+    yield
+    writer.join()
 
 
 def hold(wallet: Wallet, amount: str) -> Transaction:

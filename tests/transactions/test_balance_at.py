@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from fintech_core import clock
+from tests.concurrency.racing import under_way
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from transactions.drafts import TransactionDraft, credit_account, credit_wallet, debit_account, debit_wallet
@@ -147,22 +148,9 @@ class TestPostingUnderWay:
     ) -> None:
         owner = UserFactory()
         fund(owner, "100.00")
-        written, go_on = threading.Event(), threading.Event()
-
-        def post_and_wait() -> None:
-            with transaction.atomic():
-                corrected(owner, "-30.00", effective_at=None)
-                written.set()
-                go_on.wait(5)
-            connection.close()
-
-        poster = threading.Thread(target=post_and_wait)
-        poster.start()
-        written.wait(5)
-        at = clock.now()
-        threading.Timer(0.3, go_on.set).start()
-        told = past.balance_at(wallet=main_wallet(owner), at=at, by=BalanceClock.RECORDED)
-        poster.join()
+        with under_way(lambda: corrected(owner, "-30.00", effective_at=None)):
+            at = clock.now()
+            told = past.balance_at(wallet=main_wallet(owner), at=at, by=BalanceClock.RECORDED)
         assert told == 70
         assert past.balance_at(wallet=main_wallet(owner), at=at, by=BalanceClock.RECORDED) == told
 

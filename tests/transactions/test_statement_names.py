@@ -2,7 +2,6 @@
 
 import csv
 import io
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
@@ -17,6 +16,7 @@ from rest_framework.test import APIClient
 
 from fintech_core import audit, clock
 from fintech_core.models import AuditRecord
+from tests.concurrency.racing import under_way
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions import pasts
 from tests.transactions.attacks import conninfo, wait_for_a_waiter
@@ -229,22 +229,9 @@ class TestEditUnderWay:
     @pytest.mark.concurrency
     def test_is_then_told_by_its_time(self, committed_db: None) -> None:
         user = UserFactory(first_name="Old")
-        edited, go_on = threading.Event(), threading.Event()
-
-        def edit_and_wait() -> None:
-            with transaction.atomic():
-                update_profile(user_id=user.pk, changes={"first_name": "New"})
-                edited.set()
-                go_on.wait(5)
-            connection.close()
-
-        editor = threading.Thread(target=edit_and_wait)
-        editor.start()
-        edited.wait(5)
-        at = clock.database_now()
-        threading.Timer(0.3, go_on.set).start()
-        told = names_since(user_ids=[user.pk], since=at, wait=True)
-        editor.join()
+        with under_way(lambda: update_profile(user_id=user.pk, changes={"first_name": "New"})):
+            at = clock.database_now()
+            told = names_since(user_ids=[user.pk], since=at, wait=True)
         later = names_since(user_ids=[user.pk], since=at)
         assert [names.at(user.pk, at).first_name for names in (told, later)] == ["New", "New"]
 
