@@ -1,7 +1,5 @@
 """Payloads and rows that the tests of this folder share."""
 
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -63,15 +61,6 @@ def make_due() -> None:
     past = clock.now() - timedelta(seconds=1)
     Event.objects.update(due_at=past)
     Delivery.objects.update(due_at=past)
-
-
-def until(condition: Callable[[], Any], *, limit_s: float = 10) -> Any:
-    """Wait until the condition holds and return what it returned; fails after the limit."""
-    deadline = time.monotonic() + limit_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.005)
-    return found
 
 
 def owner_connection() -> psycopg.Connection[Any]:

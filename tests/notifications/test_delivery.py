@@ -19,7 +19,8 @@ from notifications.enums import DeliveryStatus
 from notifications.models import Delivery
 from notifications.services import deliver_due, relay_due
 from tests.notifications.processes import run_in_process
-from tests.notifications.samples import make_due, make_user, published, until
+from tests.notifications.samples import make_due, make_user, published
+from tests.waiting import until
 
 
 class RefusingBackend(BaseEmailBackend):

@@ -20,7 +20,8 @@ from notifications.bell import Bell
 from notifications.errors import PayloadRefused, UnknownEventType
 from notifications.models import Event
 from notifications.services import EventDraft, publish, publish_many
-from tests.notifications.samples import TRANSFER, owner_connection, until
+from tests.notifications.samples import TRANSFER, owner_connection
+from tests.waiting import until
 
 PUBLISH = {"type": "transfer.sent", "payload": TRANSFER}
 

@@ -17,7 +17,8 @@ from notifications.models import Delivery, Event, Message
 from notifications.relay import LEASE, MAX_ATTEMPTS
 from notifications.services import EventDraft, publish_many, relay_due
 from tests.notifications.processes import run_in_process
-from tests.notifications.samples import TRANSFER, make_due, make_user, owner_connection, published, until
+from tests.notifications.samples import TRANSFER, make_due, make_user, owner_connection, published
+from tests.waiting import until
 
 Capture = Callable[..., Any]
 
