@@ -15,7 +15,7 @@ handler403 = "fintech_core.views.permission_denied"
 handler404 = "fintech_core.views.not_found"
 handler500 = "fintech_core.views.server_error"
 
-API_APPS = ("users", "wallet", "transactions", "payments", "billers", "cashback", "notifications")
+API_APPS = ("transactions", "users", "wallet", "payments", "billers", "cashback", "notifications")
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs"), name="home"),
