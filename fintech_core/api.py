@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from fintech_core import idempotency, rehearsal
 from fintech_core.exceptions import PROBLEM_JSON, DomainError, request_id_of
-from fintech_core.idempotency import Answer, Gate
+from fintech_core.idempotency import Answer, Company, Gate
 from fintech_core.throttling import Rate, RateLimitHeaders
 
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -118,15 +119,18 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         gate: Gate | None = None,
         toll: Callable[[], None] | None = None,
         ahead: Callable[[], None] | None = None,
+        company: Company[Any] | None = None,
         concerning: Collection[UUID] | None = None,
     ) -> Answer:
         """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), the toll, the work.
 
         A dry run knows neither key nor gate: the work runs and is rolled back. The ``toll`` charges a rate for what
         the work will tell, so a dry run pays it, too; it asks another server, so the gate is passed before T1 begins.
-        ``ahead`` sends what the work reads first. A dry run tells the balances of those whom it is ``concerning``, the
-        asker unless others are named. Raises KeyMissing, KeyInvalid, KeyReused, InProgress, and whatever
-        gate and toll raise. Refusals by rule (422) come back as an Answer, since they are stored too.
+        ``ahead`` sends what the work reads first. In ``company`` the same work may be done together with that of other
+        requests (behind a gate, without a toll); its task says what is sent ahead. A dry run tells the balances of
+        those whom it is ``concerning``, the asker unless others are named. Raises KeyMissing, KeyInvalid, KeyReused,
+        InProgress, and whatever gate and toll raise. Refusals by rule (422) come back as an Answer, since they are
+        stored too.
         """
         self._require_declared()
         user_id = UUID(str(self.request.user.pk))
@@ -148,7 +152,11 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
                 gate.verify()
                 gate = None
             toll()
-        return idempotency.run(scope, work, gate=gate, ahead=ahead, request_id=request_id_of(self.request))
+        ahead = company.task.ask if company is not None else ahead
+        alone = partial(
+            idempotency.run, scope, work, gate=gate, ahead=ahead, request_id=request_id_of(self.request)
+        )
+        return alone() if company is None or gate is None else company.run(scope, gate, alone)
 
     def answer_by_state(self, *, work: Callable[[], Answer], concerning: Collection[UUID]) -> Answer:
         """Run a money POST that needs no key, since what it decides can be decided once; a dry run is rolled back."""

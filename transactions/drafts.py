@@ -13,7 +13,7 @@ from uuid import UUID
 
 from fintech_core.ids import uuid7
 from transactions import chart
-from transactions.enums import Direction, TransactionStatus
+from transactions.enums import Direction, TransactionStatus, TransactionType
 
 ZERO = Decimal(0)
 
@@ -170,7 +170,7 @@ def funding_draft(
 ) -> TransactionDraft:
     """Credit a main wallet from outside, for example ``gateway_clearing:paystack``; parks itself if it cannot land."""
     return TransactionDraft(
-        type="funding",
+        type=TransactionType.FUNDING,
         currency=currency,
         amount=amount,
         legs=(debit_account(source_account, amount, currency), credit_wallet(wallet_id, amount, currency)),
@@ -178,4 +178,40 @@ def funding_draft(
         to_user_id=user_id,
         source=source,
         parkable=True,
+    )
+
+
+def transfer_draft(
+    *,
+    from_wallet_id: UUID,
+    from_user_id: UUID,
+    to_wallet_id: UUID,
+    to_user_id: UUID,
+    amount: Decimal,
+    currency: str,
+    description: str = "",
+    metadata: Mapping[str, Any] | None = None,
+    reference: str = "",
+    source: Source | None = None,
+    if_match: str | None = None,
+) -> TransactionDraft:
+    """Move money between two people's main wallets of one currency; the fee of the rules comes on top."""
+    legs = debit_wallet(from_wallet_id, amount, currency), credit_wallet(to_wallet_id, amount, currency)
+    return TransactionDraft(
+        type=TransactionType.TRANSFER,
+        currency=currency,
+        amount=amount,
+        legs=legs,
+        reference=reference,
+        from_wallet_id=from_wallet_id,
+        to_wallet_id=to_wallet_id,
+        from_user_id=from_user_id,
+        to_user_id=to_user_id,
+        initiated_by_id=from_user_id,
+        description=description,
+        metadata=metadata or {},
+        source=source,
+        counts=True,
+        charged=True,
+        if_match=if_match,
     )

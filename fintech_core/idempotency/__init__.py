@@ -13,6 +13,7 @@ work reads first. Only the answers are looked at one after the other, so a repla
 nothing of what was read.
 """
 
+from fintech_core.idempotency.grouping import Company, Group
 from fintech_core.idempotency.records import (
     KEPT_FOR,
     Answer,
@@ -29,7 +30,9 @@ from fintech_core.idempotency.running import Gate, Written, run
 __all__ = [
     "KEPT_FOR",
     "Answer",
+    "Company",
     "Gate",
+    "Group",
     "InProgress",
     "KeyReused",
     "OutcomeUnknown",

@@ -49,6 +49,9 @@ class Gate(Protocol):
         Raises a DomainError for a refusal that leaves nothing behind.
         """
 
+    def is_open(self) -> bool:
+        """Say whether the answer lets the work begin with nothing to write; it waits for nobody and refuses nobody."""
+
     def verify(self) -> None:
         """Ask and judge in a transaction of its own. Raises every refusal."""
 
@@ -77,11 +80,11 @@ def run(
             if sqlstate in RETRYABLE_SQLSTATES and attempt < TRANSACTION_ATTEMPTS:
                 time.sleep(0.02 * attempt)
                 continue
-            if not _connection_lost(sqlstate):
+            if not is_lost_connection(error):
                 raise
-            return _after_lost_connection(scope, error)
+            return after_lost_connection(scope, error)
         except InterfaceError as error:
-            return _after_lost_connection(scope, error)
+            return after_lost_connection(scope, error)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -93,7 +96,7 @@ def _run_once(
     request_id: str | None,
 ) -> Answer:
     with transaction.atomic(durable=True):
-        claim = _Claim.send(scope)
+        claim = Claim.send(scope)
         if gate is not None:
             gate.ask()
         if ahead is not None:
@@ -133,7 +136,7 @@ def _done(scope: Scope, work: Callable[[], Answer]) -> Answer | DomainError:
 def _kept(scope: Scope, refusal: Answer) -> Answer:
     """Store the answer of work that was rolled back; whoever had the key in between has the last word."""
     with transaction.atomic(durable=True):
-        earlier = _Claim.send(scope).earlier_answer()
+        earlier = Claim.send(scope).earlier_answer()
         if earlier is not None:
             return earlier
         store(scope, refusal)
@@ -143,7 +146,7 @@ def _kept(scope: Scope, refusal: Answer) -> Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
+class Claim:
     """The key's lock, and the look for an answer that was stored before."""
 
     scope: Scope
@@ -151,11 +154,15 @@ class _Claim:
     _record: RowReply[IdempotencyRecord]
 
     @classmethod
-    def send(cls, scope: Scope) -> "_Claim":
+    def send(cls, scope: Scope) -> "Claim":
         """Let both be said with what is said next, the look after the lock."""
         digest = hashlib.sha256(f"{scope.user_id}|{scope.operation}|{scope.key}".encode()).digest()
         lock = TRY_LOCK.send([int.from_bytes(digest[:8], "big", signed=True)])
         return cls(scope, lock, ask_for_record(scope))
+
+    def is_new(self) -> bool:
+        """Say whether the key is ours and was never used; it raises nothing of its own."""
+        return self._lock.row() == (True,) and self._record.first() is None
 
     def earlier_answer(self) -> Answer | None:
         """Return what was stored: whoever sees it sees what was committed. None means that the key is ours now.
@@ -170,15 +177,16 @@ class _Claim:
         return replay(record, self.scope)
 
 
-def _connection_lost(sqlstate: str | None) -> bool:
+def is_lost_connection(error: OperationalError | InterfaceError) -> bool:
     """Say whether COMMIT may have succeeded unheard: the server said good-bye, or nothing at all.
 
     The connection itself cannot be asked: Django has opened a new one while it left the broken transaction.
     """
-    return sqlstate is None or sqlstate.startswith(("57P", "08"))
+    sqlstate = getattr(error.__cause__, "sqlstate", None)
+    return isinstance(error, InterfaceError) or sqlstate is None or sqlstate.startswith(("57P", "08"))
 
 
-def _after_lost_connection(scope: Scope, error: Exception) -> Answer:
+def after_lost_connection(scope: Scope, error: Exception) -> Answer:
     """Look the key up on a new connection: found is the answer, not found is the error, unreachable is unknown.
 
     While the old backend still holds the key's lock its COMMIT may yet succeed, so "not found" counts only once
@@ -189,7 +197,7 @@ def _after_lost_connection(scope: Scope, error: Exception) -> Answer:
     while time.monotonic() < give_up:
         try:
             with transaction.atomic():
-                found = _Claim.send(scope).earlier_answer()
+                found = Claim.send(scope).earlier_answer()
         except InProgress:
             time.sleep(LOOKUP_PAUSE_S)
             continue

@@ -188,6 +188,15 @@ class Scene:
 
         run(scope, answered)
 
+    def send_in_company(self) -> None:
+        """Send ₦100 with what others send, and alone if that cannot be."""
+        with transaction.atomic():
+            (sent,) = TransactionService.post_free(
+                [transfer_draft(self.adas, self.chidis, "100.00")], now=clock.now()
+            )
+        if not isinstance(sent, Transaction):
+            send(self.adas, self.chidis, "100.00")
+
     def rehearse(self) -> None:
         rehearse(lambda: send(self.adas, self.chidis, "100.00"), user_ids=[self.ada.pk])
 
@@ -233,6 +242,7 @@ OPERATIONS: dict[str, Callable[[Scene], Work]] = {
     "a release": lambda scene: partial(release, parked_credit_id=scene.parked),
     "a request under a key": lambda scene: scene.ask_under_a_key,
     "a dry run": lambda scene: scene.rehearse,
+    "a send in company": lambda scene: scene.send_in_company,
     "a bulk of all or none": lambda scene: at_once(
         bulk.send_all, sender=scene.ada, currency="NGN", items=scene.items("45.00", "50.00")
     ),

@@ -53,11 +53,8 @@ def drafted(scene: Scene, amount: Decimal) -> TransactionDraft:
 
 
 def transfer(scene: Scene, amount: Decimal) -> None:
-    transfers.send_money(
-        parties=transfers.Parties(sender=scene.ada, to=scene.chidi.email, currency="NGN"),
-        amount=amount,
-        now=clock.now(),
-    )
+    parties = transfers.Parties(sender=scene.ada, to=scene.chidi.email, currency="NGN")
+    transfers.send_money(sending=transfers.Sending(parties, amount), now=clock.now())
 
 
 def post(scene: Scene, amount: Decimal) -> None:

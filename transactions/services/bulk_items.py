@@ -14,8 +14,8 @@ from fintech_core.exceptions import DomainError
 from fintech_core.money import format_amount
 from notifications.services import EventDraft, publish_many
 from transactions import selectors
-from transactions.drafts import Source, TransactionDraft, credit_wallet, debit_wallet
-from transactions.enums import BulkItemStatus, BulkMode, TransactionType
+from transactions.drafts import Source, TransactionDraft, transfer_draft
+from transactions.enums import BulkItemStatus, BulkMode
 from transactions.errors import (
     DuplicateReference,
     KycRequired,
@@ -173,22 +173,16 @@ def _main_wallets(people: Iterable[User], currency: str) -> dict[UUID, Wallet]:
 def _draft(bulk: BulkTransfer, row: BulkTransferItem) -> TransactionDraft:
     if row.to_wallet is None:
         raise ValueError("an item without a recipient is refused, not booked")
-    source, target, currency = bulk.wallet_id, row.to_wallet, bulk.currency
-    return TransactionDraft(
-        type=TransactionType.TRANSFER,
-        currency=currency,
-        amount=row.amount,
-        legs=(debit_wallet(source, row.amount, currency), credit_wallet(target.pk, row.amount, currency)),
-        reference=row.reference,
-        from_wallet_id=source,
-        to_wallet_id=target.pk,
+    return transfer_draft(
+        from_wallet_id=bulk.wallet_id,
         from_user_id=bulk.sender_id,
-        to_user_id=target.owner_id,
-        initiated_by_id=bulk.sender_id,
+        to_wallet_id=row.to_wallet.pk,
+        to_user_id=row.to_wallet.owner_id,
+        amount=row.amount,
+        currency=bulk.currency,
         description=row.description,
+        reference=row.reference,
         source=Source(SOURCE_KIND, row.pk),
-        counts=True,
-        charged=True,
     )
 
 

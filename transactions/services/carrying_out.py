@@ -1,10 +1,10 @@
 """How a business step runs: lock every wallet once, decide, write; a large one writes while it decides (ADR 0026).
 
 What decides is ``Step.carry_out``, where the first refusal ends the step, or ``attempt``, where each operation is
-refused for itself.
+refused for itself. What locks waits for every wallet, or takes those that are free.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -18,7 +18,7 @@ from transactions.drafts import Authorize, Capture, Leg, Operation, Post, Void
 from transactions.errors import DuplicateReference, TransactionNotPending
 from transactions.models import Transaction
 from transactions.services import parking
-from transactions.services.locking import lock_wallets
+from transactions.services.locking import LockedWallet, lock_wallets
 from transactions.services.steps import Step
 from transactions.services.writing import NotAllResolved, as_written, write, write_part
 
@@ -31,7 +31,11 @@ _DUPLICATES = {
 
 
 def carry_out(
-    operations: Sequence[Operation], now: datetime, *, decide: Callable[[Step, Operation], Decision]
+    operations: Sequence[Operation],
+    now: datetime,
+    *,
+    decide: Callable[[Step, Operation], Decision],
+    lock: Callable[[Iterable[UUID]], dict[UUID, LockedWallet]] = lock_wallets,
 ) -> tuple[list[Decision], dict[UUID, Transaction]]:
     """Lock once, let ``decide`` look at each operation, write; return the decisions and what was written.
 
@@ -41,7 +45,7 @@ def carry_out(
     if any(_money_out(operation) for operation in operations):
         switches.require_money_out()
     named = [operation.transaction_id for operation in operations if isinstance(operation, (Capture, Void))]
-    wallets = lock_wallets(_wallet_ids(operations, named))
+    wallets = lock(_wallet_ids(operations, named))
     pending = {row.pk: row for row in Transaction.objects.filter(pk__in=named)} if named else {}
     step = Step(wallets, pending, now)
     only_posts = all(isinstance(operation, Post) for operation in operations)
@@ -74,6 +78,13 @@ def attempt(step: Step, operation: Operation) -> Decision:
         step.wallets.update(before)
         del step.batch.entries[lines:], step.batch.transactions[movements:], step.parked[parked:]
         return refusal
+
+
+def attempt_if_free(step: Step, operation: Operation) -> Decision:
+    """Decide as ``attempt`` does, or not at all where a wallet of the operation could not be locked."""
+    if all(wallet_id in step.wallets for wallet_id in _wallets_named_by(operation)):
+        return attempt(step, operation)
+    return None
 
 
 def _money_out(operation: Operation) -> bool:

@@ -6,9 +6,10 @@ of the whole product: the asker's PIN → business document → wallets → camp
 caller's COMMIT nothing has happened; there is no state in between.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from fintech_core.audit import Actor
@@ -22,15 +23,14 @@ from transactions.drafts import (
     Source,
     TransactionDraft,
     Void,
-    credit_wallet,
-    debit_wallet,
     funding_draft,
+    transfer_draft,
 )
-from transactions.enums import TransactionType
 from transactions.errors import DuplicateReference, SameWallet
 from transactions.models import Transaction
 from transactions.services import undoing
-from transactions.services.carrying_out import attempt, carry_out
+from transactions.services.carrying_out import attempt, attempt_if_free, carry_out
+from transactions.services.locking import lock_free_wallets
 from transactions.services.steps import Step
 from wallet.models import Wallet
 
@@ -70,6 +70,19 @@ class TransactionService:
         """
         _check_size(drafts)
         ids, rows = carry_out([Post(draft) for draft in drafts], now, decide=attempt)
+        return [rows[found] if isinstance(found, UUID) else found for found in ids]
+
+    @staticmethod
+    def post_free(
+        drafts: Sequence[TransactionDraft], *, now: datetime
+    ) -> list[Transaction | DomainError | None]:
+        """Post up to ``MAX_BATCH`` drafts each on its own, without waiting for a wallet that somebody holds.
+
+        A draft of such a wallet moves nothing, and its result is None. Otherwise like ``post_each``.
+        """
+        _check_size(drafts)
+        operations = [Post(draft) for draft in drafts]
+        ids, rows = carry_out(operations, now, decide=attempt_if_free, lock=lock_free_wallets)
         return [rows[found] if isinstance(found, UUID) else found for found in ids]
 
     @staticmethod
@@ -113,7 +126,7 @@ class TransactionService:
         amount: Decimal,
         now: datetime,
         description: str = "",
-        metadata: dict[str, object] | None = None,
+        metadata: Mapping[str, Any] | None = None,
         reference: str = "",
         if_match: str | None = None,
     ) -> Transaction:
@@ -124,22 +137,16 @@ class TransactionService:
         """
         if sender.pk == recipient.pk:
             raise SameWallet("Sender and recipient are the same wallet.")
-        currency = sender.currency
-        draft = TransactionDraft(
-            type=TransactionType.TRANSFER,
-            currency=currency,
-            amount=amount,
-            legs=(debit_wallet(sender.pk, amount, currency), credit_wallet(recipient.pk, amount, currency)),
-            reference=reference,
+        draft = transfer_draft(
             from_wallet_id=sender.pk,
-            to_wallet_id=recipient.pk,
             from_user_id=sender.owner_id,
+            to_wallet_id=recipient.pk,
             to_user_id=recipient.owner_id,
-            initiated_by_id=sender.owner_id,
+            amount=amount,
+            currency=sender.currency,
             description=description,
-            metadata=metadata or {},
-            counts=True,
-            charged=True,
+            metadata=metadata,
+            reference=reference,
             if_match=if_match,
         )
         return TransactionService.post(draft, now=now)

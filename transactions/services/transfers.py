@@ -1,14 +1,16 @@
 """Sending money to another person by e-mail address or verified phone number."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from fintech_core.exceptions import DomainError
 from fintech_core.money import format_amount
 from fintech_core.prepared import RowReply
 from notifications.services import EventDraft, publish_many
+from transactions.drafts import TransactionDraft, transfer_draft
 from transactions.errors import RecipientCannotReceive, RecipientNotFound, SameWallet
 from transactions.models import Transaction
 from transactions.rendering import masked_name
@@ -64,34 +66,80 @@ class Parties:
         return sent, received
 
 
-def send_money(
-    *,
-    parties: Parties,
-    amount: Decimal,
-    now: datetime,
-    description: str = "",
-    metadata: Mapping[str, Any] | None = None,
-    if_match: str | None = None,
-) -> Transaction:
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What somebody wants to send; ``amount`` is in major units of the parties' currency."""
+
+    parties: Parties
+    amount: Decimal
+    description: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    if_match: str | None = None
+
+    def ask(self) -> None:
+        """Send for the parties with what is said next in this transaction."""
+        self.parties.ask()
+
+
+def send_money(*, sending: Sending, now: datetime) -> Transaction:
     """Send money to whoever an e-mail address or phone belongs to, and tell both, in the caller's transaction.
 
     Raises RecipientNotFound, RecipientCannotReceive, SameWallet, InsufficientFunds, LimitExceeded, KycRequired,
     WalletFrozen, MoneyOutPaused, NotFound (no wallet in this currency), PreconditionFailed (``if_match`` names another
     state of the sender's wallet).
     """
-    source, target = parties.take()
+    source, target = sending.parties.take()
     sent = TransactionService.transfer_money(
         sender=source,
         recipient=target,
-        amount=amount,
+        amount=sending.amount,
         now=now,
-        description=description,
-        metadata=dict(metadata or {}),
-        if_match=if_match,
+        description=sending.description,
+        metadata=sending.metadata,
+        if_match=sending.if_match,
     )
-    sent.from_user, sent.to_user = parties.sender, target.owner
-    _tell_both(sent, parties.sender, target.owner)
+    publish_many(_tidings(sent, sending.parties.sender, target.owner))
     return sent
+
+
+def send_each(*, sendings: Sequence[Sending], may_wait: bool, now: datetime) -> list[Transaction | None]:
+    """Send what several people want to send, in one posting, and tell everybody.
+
+    A result is None where a sending has to be tried alone, which will tell why: nothing of it has happened. So it is
+    with those whose wallets somebody holds, unless it may wait for them. Raises MoneyOutPaused.
+    """
+    found = {place: wallets for place, sending in enumerate(sendings) if (wallets := _found(sending.parties))}
+    drafts = [_draft(sendings[place], *wallets) for place, wallets in found.items()]
+    post = TransactionService.post_each if may_wait else TransactionService.post_free
+    results: list[Transaction | None] = [None] * len(sendings)
+    tidings: list[EventDraft] = []
+    for (place, (_, target)), sent in zip(found.items(), post(drafts, now=now), strict=True):
+        if isinstance(sent, Transaction):
+            results[place] = sent
+            tidings += _tidings(sent, sendings[place].parties.sender, target.owner)
+    publish_many(tidings)
+    return results
+
+
+def _found(parties: Parties) -> tuple[Wallet, Wallet] | None:
+    try:
+        return parties.take()
+    except DomainError:
+        return None
+
+
+def _draft(sending: Sending, source: Wallet, target: Wallet) -> TransactionDraft:
+    return transfer_draft(
+        from_wallet_id=source.pk,
+        from_user_id=source.owner_id,
+        to_wallet_id=target.pk,
+        to_user_id=target.owner_id,
+        amount=sending.amount,
+        currency=source.currency,
+        description=sending.description,
+        metadata=sending.metadata,
+        if_match=sending.if_match,
+    )
 
 
 def look_up(*, to: str) -> Lookup:
@@ -102,7 +150,9 @@ def look_up(*, to: str) -> Lookup:
     return Lookup(name=masked_name(recipient), verified=recipient.kyc_tier > 0)
 
 
-def _tell_both(sent: Transaction, sender: User, recipient: User) -> None:
+def _tidings(sent: Transaction, sender: User, recipient: User) -> list[EventDraft]:
+    """Name both on what was sent, as whoever shows it needs them, and draw up what each of them is told."""
+    sent.from_user, sent.to_user = sender, recipient
     facts = {
         "transaction_id": str(sent.pk),
         "reference": sent.reference,
@@ -110,9 +160,7 @@ def _tell_both(sent: Transaction, sender: User, recipient: User) -> None:
         "currency": sent.currency,
     }
     cost = {"fee": format_amount(sent.fee, sent.currency)} if sent.fee else {}
-    publish_many(
-        [
-            EventDraft("transfer.sent", sender.pk, {**facts, **cost, "counterparty": masked_name(recipient)}),
-            EventDraft("transfer.received", recipient.pk, {**facts, "counterparty": masked_name(sender)}),
-        ]
-    )
+    return [
+        EventDraft("transfer.sent", sender.pk, {**facts, **cost, "counterparty": masked_name(recipient)}),
+        EventDraft("transfer.received", recipient.pk, {**facts, "counterparty": masked_name(sender)}),
+    ]

@@ -1,6 +1,6 @@
 """Routes of the ledger: sending money, reading what happened, limits; staff reverse."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from fintech_core import clock
 from fintech_core.api import LOOKUPS, PAGING, ApiViewSet
 from fintech_core.headers import IDEMPOTENCY_KEY, IF_MATCH
-from fintech_core.idempotency import Answer
+from fintech_core.idempotency import Answer, Company, Group
 from fintech_core.throttling import Rate
 from transactions import selectors
 from transactions.models import Transaction
@@ -40,6 +40,28 @@ from users.permissions import StaffPermission
 from users.services import pins
 
 
+def _send(sending: transfers.Sending) -> Answer:
+    return _answer(sending, transfers.send_money(sending=sending, now=clock.now()))
+
+
+def send_each(sendings: Sequence[transfers.Sending], may_wait: bool) -> list[Answer | None]:
+    """Send what several requests want to send, and answer those that went."""
+    results = transfers.send_each(sendings=sendings, may_wait=may_wait, now=clock.now())
+    return [
+        None if sent is None else _answer(sending, sent)
+        for sending, sent in zip(sendings, results, strict=True)
+    ]
+
+
+def _answer(sending: transfers.Sending, sent: Transaction) -> Answer:
+    body = render(sent, viewer_id=sending.parties.sender.pk, links=NEWLY_MADE)
+    return Answer(201, body, document=("transaction", sent.pk))
+
+
+# The transfers of this process: those that come while one runs are posted together.
+TRANSFERS = Group(send_each)
+
+
 @extend_schema(tags=["transactions"])
 class TransferViewSet(ApiViewSet):
     """Sending money to another person."""
@@ -61,29 +83,19 @@ class TransferViewSet(ApiViewSet):
         body = self.read_body(TransferRequest)
         sender = signed_in_user(request)
         pin = body.pop("pin", None)
-        if_match = request.headers.get("If-Match")
-
-        parties = transfers.Parties(sender=sender, to=body["to"], currency=body["currency"])
-
-        def work() -> Answer:
-            sent = transfers.send_money(
-                parties=parties,
-                amount=body["amount"],
-                now=clock.now(),
-                description=body["description"],
-                metadata=body["metadata"],
-                if_match=if_match,
-            )
-            return Answer(
-                201, render(sent, viewer_id=sender.pk, links=NEWLY_MADE), document=("transaction", sent.pk)
-            )
-
+        sending = transfers.Sending(
+            parties=transfers.Parties(sender=sender, to=body["to"], currency=body["currency"]),
+            amount=body["amount"],
+            description=body["description"],
+            metadata=body["metadata"],
+            if_match=request.headers.get("If-Match"),
+        )
         answer = self.answer_once(
             operation="transfer",
             body=body,
-            work=work,
+            work=lambda: _send(sending),
             gate=pins.PinGate(user_id=sender.pk, pin=pin),
-            ahead=parties.ask,
+            company=Company(TRANSFERS, sending),
         )
         return self.respond(answer)
 

@@ -97,6 +97,13 @@ class PinGate:
         row = self._asked.first() if self._asked is not None else None
         return _judge(row or _LOCKED_PIN.first(user_id=self._user_id), given, clock.now())
 
+    def is_open(self) -> bool:
+        """Say whether the PIN is right and leaves nothing to write; it judges nothing else, and waits for nobody."""
+        row = self._asked.first() if self._asked is not None else None
+        if self._pin is None or row is None or row.locked_at is not None:
+            return False
+        return _is_up_to_date(row) and _is_right(row, self._pin)
+
     def verify(self) -> None:
         """Do the same in a transaction of its own; raises what ``verify`` raises."""
         verify(user_id=self._user_id, pin=self._pin)
@@ -119,7 +126,7 @@ def _judge(row: TransactionPin | None, pin: str, now: datetime) -> Written | Non
         )
     if row.locked_at is not None:
         raise _locked()
-    if hmac.compare_digest(bytes(row.digest), _digest(row.user_id, pin, row.pepper_version)):
+    if _is_right(row, pin):
         return Written() if _forgiven(row, pin) else None
     row.failed_attempts += 1
     left = MAX_WRONG_PINS - row.failed_attempts
@@ -133,6 +140,15 @@ def _judge(row: TransactionPin | None, pin: str, now: datetime) -> Written | Non
     )
 
 
+def _is_right(row: TransactionPin, pin: str) -> bool:
+    return hmac.compare_digest(bytes(row.digest), _digest(row.user_id, pin, row.pepper_version))
+
+
+def _is_up_to_date(row: TransactionPin) -> bool:
+    """Say whether no misses are left to forgive, and the digest is under the current pepper."""
+    return row.failed_attempts == 0 and row.pepper_version == _current_version()
+
+
 def _locked() -> PinLocked:
     return PinLocked(
         "The transaction PIN is locked after too many wrong ones.", how_to_fix="Ask support for a reset."
@@ -141,9 +157,9 @@ def _locked() -> PinLocked:
 
 def _forgiven(row: TransactionPin, pin: str) -> bool:
     """Forget earlier misses and move the digest under the current pepper; say whether there was anything to write."""
-    current = _current_version()
-    if row.failed_attempts == 0 and row.pepper_version == current:
+    if _is_up_to_date(row):
         return False
+    current = _current_version()
     row.failed_attempts = 0
     row.digest = _digest(row.user_id, pin, current)
     row.pepper_version = current

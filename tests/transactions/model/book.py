@@ -6,6 +6,7 @@ A line stands on a wallet (who, kind, currency) or on an account of the chart (c
 """
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -250,6 +251,12 @@ class Book:
     def fee(self, kind: str, payer: Place, amount: int) -> int:
         """Return what a movement costs its payer."""
         return self.prices.get((kind, self.tiers[payer[0]], payer[2]), Price()).of(amount)
+
+    def send_together(self, sendings: list[tuple[Place, Place, int]]) -> None:
+        """Several people's transfers, each for itself."""
+        for sender, receiver, amount in sendings:
+            with suppress(Refused):
+                self.transfer(sender, receiver, amount)
 
     def send_all(self, sender: Place, items: list[tuple[int, int]]) -> None:
         """Many transfers or none."""

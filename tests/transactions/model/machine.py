@@ -48,6 +48,19 @@ class Machine(Stage):
         receiver = ((sender[0] + further) % len(TIERS), *sender[1:])
         self.request(sender[0], "transfer", (sender, receiver, self.kobo(amount, sender)), ending)
 
+    @rule(
+        many=st.lists(st.tuples(WHICH, st.integers(1, len(TIERS) - 1), PARTS), min_size=2, max_size=5),
+        ending=ENDINGS,
+    )
+    def send_together(self, many: list[tuple[int, int, int]], ending: Ending) -> None:
+        """Several people's transfers as one posting, some of which there may not be enough money for."""
+        sendings = []
+        for which, further, part in many:
+            sender = self.place(which)
+            receiver = ((sender[0] + further) % len(TIERS), *sender[1:])
+            sendings.append((sender, receiver, self.kobo(part, sender)))
+        self.step("send_together", sendings, ending=ending)
+
     @rule(which=WHICH, to_naira=st.booleans(), amount=AMOUNTS, ending=ENDINGS)
     def convert(self, which: int, to_naira: bool, amount: int | str, ending: Ending) -> None:
         who, given, taken = which % len(TIERS), *(("USD", "NGN") if to_naira else ("NGN", "USD"))

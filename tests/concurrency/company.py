@@ -1,0 +1,118 @@
+"""Transfers that come while another is under way, so that what they ask for is done in one transaction."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from django.db import connection, connections
+
+from fintech_core import clock
+from fintech_core.idempotency import Answer, Company, Group, Scope, run
+from tests.transactions.money import PIN
+from tests.waiting import until
+from transactions.rendering import render
+from transactions.services import transfers
+from transactions.views.movements import TRANSFERS
+from users.models import User
+from users.services.pins import PinGate
+
+LIMIT_S = 30.0
+Told = Answer | Exception
+
+
+@dataclass(frozen=True)
+class Request:
+    """Somebody's POST of a transfer."""
+
+    sender: User
+    to: str
+    amount: str = "10.00"
+    pin: str | None = PIN
+    key: str = field(default_factory=lambda: str(uuid4()))
+    if_match: str | None = None
+
+    def answer(self, group: "Group[transfers.Sending]" = TRANSFERS) -> Answer:
+        """Do what the view does with it."""
+        body = {"to": self.to, "amount": self.amount, "currency": "NGN"}
+        scope = Scope.of(user_id=self.sender.pk, operation="transfer", key=self.key, body=body)
+        gate = PinGate(user_id=self.sender.pk, pin=self.pin)
+        sending = transfers.Sending(
+            parties=transfers.Parties(sender=self.sender, to=self.to, currency="NGN"),
+            amount=Decimal(self.amount),
+            if_match=self.if_match,
+        )
+
+        def send() -> Answer:
+            sent = transfers.send_money(sending=sending, now=clock.now())
+            return Answer(201, render(sent, viewer_id=self.sender.pk), document=("transaction", sent.pk))
+
+        alone = partial(run, scope, send, gate=gate, ahead=sending.ask)
+        return Company(group, sending).run(scope, gate, alone)
+
+
+def in_company(
+    *requests: Request,
+    group: "Group[transfers.Sending]" = TRANSFERS,
+    around: Sequence[Callable[[], AbstractContextManager[Any]]] = (),
+) -> list[Told]:
+    """Let all of them come while another is under way, and return what each was told; the first of them leads.
+
+    ``around`` is what each is asked in, in its thread, the first ones of them.
+    """
+    told: list[Told | None] = [None] * len(requests)
+
+    def ask(place: int) -> None:
+        try:
+            with around[place]() if place < len(around) else contextlib.nullcontext():
+                told[place] = requests[place].answer(group)
+        except Exception as error:
+            told[place] = error
+        finally:
+            connections.close_all()
+
+    with _somebody_under_way(group):
+        threads = [threading.Thread(target=ask, args=(place,)) for place in range(len(requests))]
+        for place, thread in enumerate(threads):
+            thread.start()
+            until(lambda so_many=place + 1: len(group._combiner._waiting) == so_many)  # type: ignore[misc]
+    for thread in threads:
+        thread.join(LIMIT_S)
+    return [answer for answer in told if answer is not None]
+
+
+@contextlib.contextmanager
+def _somebody_under_way(group: "Group[transfers.Sending]") -> Any:
+    """Let a request of nobody's lead the group until the end; nobody loses patience with it."""
+    combiner, go_on = group._combiner, threading.Event()
+    patience_s, combiner._patience_s = combiner._patience_s, LIMIT_S
+
+    def stay() -> Answer:
+        assert go_on.wait(LIMIT_S)
+        return Answer(204, {})
+
+    nobody: Any = None
+    holder = threading.Thread(target=lambda: Company(group, nobody).run(nobody, nobody, stay))
+    holder.start()
+    try:
+        yield
+    finally:
+        go_on.set()
+        holder.join(LIMIT_S)
+        combiner._patience_s = patience_s
+
+
+def transactions_that_stored(*requests: Request) -> int:
+    """Return in how many transactions of the database the answers to these were stored."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(DISTINCT xmin::text) FROM fintech_core_idempotencyrecord WHERE key = ANY(%s)",
+            [[request.key for request in requests]],
+        )
+        (count,) = cursor.fetchone()
+    return int(count)
