@@ -152,11 +152,12 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
                 gate.verify()
                 gate = None
             toll()
-        ahead = company.task.ask if company is not None else ahead
-        alone = partial(
-            idempotency.run, scope, work, gate=gate, ahead=ahead, request_id=request_id_of(self.request)
-        )
-        return alone() if company is None or gate is None else company.run(scope, gate, alone)
+        alone = partial(idempotency.run, scope, work, gate=gate, request_id=request_id_of(self.request))
+        if company is None:
+            return alone(ahead=ahead)
+        if gate is None or ahead is not None:
+            raise ImproperlyConfigured("what goes in company has a gate and no toll, and asks for itself")
+        return company.run(scope, gate, partial(alone, ahead=company.task.ask))
 
     def answer_by_state(self, *, work: Callable[[], Answer], concerning: Collection[UUID]) -> Answer:
         """Run a money POST that needs no key, since what it decides can be decided once; a dry run is rolled back."""

@@ -82,17 +82,18 @@ class Combiner(Generic[Task, Outcome]):
 
     def _carry_out_company_of(self, seat: _Seat[Task, Outcome]) -> None:
         """Carry out this one and those who wait, then let the next one lead."""
-        with self._guard:
-            others = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most - 1))]
-        company = [seat, *others]
+        company = [seat]
         try:
+            with self._guard:
+                while self._waiting and len(company) < self._most:
+                    company.append(self._waiting.popleft())
             outcomes = self._carry_out([one.task for one in company])
             for one, outcome in zip(company, outcomes, strict=True):
                 one.outcome = outcome
         finally:
-            self._hand_over(seat)
-            for one in others:
+            for one in company[1:]:
                 one.door.release()
+            self._hand_over(seat)
 
     def _hand_over(self, seat: _Seat[Task, Outcome]) -> None:
         """Let whoever has waited longest lead, unless somebody has lost patience and leads already."""

@@ -15,6 +15,7 @@ handler403 = "fintech_core.views.permission_denied"
 handler404 = "fintech_core.views.not_found"
 handler500 = "fintech_core.views.server_error"
 
+# They are tried in this order: the way to the ledger is short.
 API_APPS = ("transactions", "users", "wallet", "payments", "billers", "cashback", "notifications")
 
 urlpatterns = [

@@ -67,9 +67,13 @@ class MainWallet:
     currency: str
     _reply: RowReply[Wallet]
 
+    def first(self) -> Wallet | None:
+        """Return it, or None when none is open in this currency."""
+        return self._reply.first()
+
     def get(self) -> Wallet:
         """Return it; raises NotFound when none is open in this currency."""
-        wallet = self._reply.first()
+        wallet = self.first()
         if wallet is None:
             raise NotFound(f"There is no {self.currency} wallet.")
         return wallet

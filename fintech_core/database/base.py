@@ -14,7 +14,7 @@ Between the lock of a wallet and COMMIT every round trip is time in which nobody
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InternalError, connections
 from django.db import Error as DjangoError
@@ -26,6 +26,9 @@ from psycopg.pq.abc import PGresult
 from psycopg.types.datetime import TimestamptzLoader
 
 from fintech_core.libpq import Message, checked, converse, start
+
+# A server from which nothing comes any more is given up after seconds, not after TCP's quarter of an hour.
+HEARD_FROM: Final = {"tcp_user_timeout": 20_000, "keepalives_idle": 10, "keepalives_interval": 5}
 
 
 class InstantLoader(TimestamptzLoader):
@@ -100,6 +103,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except Error:
             return False
         return True
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return what a connection is opened with; the settings have the last word."""
+        given: dict[str, Any] = super().get_connection_params()
+        return {**HEARD_FROM, **given}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Open a connection, and let instants be read there by a loader of ours."""

@@ -6,7 +6,8 @@ The record is written in the same transaction as the effect (T1), so either both
 * it dies after COMMIT: the next try finds the record and answers from it or from the document it names;
 * the answer of COMMIT is lost: the key is looked up on a new connection, and nothing is ever run twice blindly.
 
-A busy key is told at once by ``pg_try_advisory_xact_lock`` instead of waiting for a row that cannot be seen yet.
+A busy key is told by ``pg_try_advisory_xact_lock`` instead of waiting for a row that cannot be seen yet: at once, or as
+soon as its turn has come (``grouping``).
 
 What is asked before the work is asked together: the key's lock, an earlier answer, the gate's question, and what the
 work reads first. Only the answers are looked at one after the other, so a replay needs no PIN, and a wrong PIN learns

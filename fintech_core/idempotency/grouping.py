@@ -1,10 +1,10 @@
 """T1 for several requests at once: those of one operation that come while one of them runs are one transaction.
 
 What a transaction costs besides its work (waits for the database, COMMIT, the checks of each statement) is paid once
-for all of them. In company goes only what is plain: a key that is new, a gate that opens and has nothing to write, work
-that is done at once. Whatever else a request turns out to be (a replay, a wrong PIN, a refusal, something that
-somebody holds), it runs alone right after, as if it had never been in company: ``run`` asks all of it again and is the
-only one to say no. So company can make nothing wrong but a success.
+for all of them. In company goes only what is plain: one request of a person, a key that is new, a gate that is free,
+work that is done at once. A gate is judged once, and what it writes is committed with the group before it is told.
+Whatever else a request turns out to be (a replay, a refusal by rule, something that somebody holds), it runs alone
+right after, by ``run``, as if it had never been in company. So a group decides nothing but a success and a first miss.
 
 Strangers must not wait for each other's locks, yet those who pay one merchant gain most by going together. So a group
 waits for a lock, but hardly longer than another group holds one. Where that was not enough it breaks, and for a moment
@@ -12,7 +12,7 @@ the groups of this process wait for nothing: what somebody holds is left to whoe
 
 * The process dies before the group's COMMIT: nothing of any of them exists, each next try runs.
 * It dies after: each next try finds its record.
-* The COMMIT's answer is lost: each looks its own key up, as after a lost COMMIT of its own.
+* The group's connection is lost: each looks its own key up, and runs alone where nothing was done.
 * Anything else breaks the group: nothing of it exists, and each runs alone.
 """
 
@@ -20,15 +20,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from fintech_core import crashpoints
 from fintech_core.combining import Combiner
 from fintech_core.exceptions import LOCK_NOT_AVAILABLE, DomainError
 from fintech_core.idempotency.records import Answer, Scope, store
-from fintech_core.idempotency.running import Claim, Gate, after_lost_connection, is_lost_connection
+from fintech_core.idempotency.running import Claim, Gate, is_lost_connection, look_up
 from fintech_core.prepared import Statement
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,7 @@ log = structlog.get_logger(__name__)
 MOST_IN_COMPANY = 16
 # Several times as long as a group takes; a lone request may wait longer, for a wallet.
 PATIENCE_S = 0.1
+# It counts for each lock.
 _WAIT_BRIEFLY = Statement("SET LOCAL lock_timeout = '50ms'")
 # For so long no group waits for a lock after one has waited in vain.
 HURRY_S = 1.0
@@ -64,9 +66,12 @@ class Errand(Generic[AnyTask]):
 
 @dataclass(frozen=True, slots=True)
 class _Lost:
-    """The COMMIT of a group may have succeeded unheard."""
+    """The connection of a group was lost, and its COMMIT may have succeeded unheard."""
 
     error: OperationalError | InterfaceError
+
+
+_Outcome = Answer | DomainError | _Lost | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,59 +96,72 @@ class Group(Generic[AnyTask]):
     def __init__(self, together: Callable[[Sequence[AnyTask], bool], Sequence[Answer | None]]) -> None:
         self._together = together
         self._hurries_until = 0.0
-        self._combiner: Combiner[Errand[AnyTask], Answer | _Lost] = Combiner(
+        self._combiner: Combiner[Errand[AnyTask], Answer | DomainError | _Lost] = Combiner(
             self._carry_out, most=MOST_IN_COMPANY, patience_s=PATIENCE_S
         )
 
     def run(self, errand: Errand[AnyTask]) -> Answer:
         """Answer the request once for its key, in company if there is any. Raises what running it alone raises."""
         outcome = self._combiner.run(errand)
+        if isinstance(outcome, DomainError):
+            raise outcome
         if isinstance(outcome, _Lost):
-            return after_lost_connection(errand.scope, outcome.error)
+            outcome = look_up(errand.scope, outcome.error)
         return outcome or errand.alone()
 
-    def _carry_out(self, errands: Sequence[Errand[AnyTask]]) -> "Sequence[Answer | _Lost | None]":
+    def _carry_out(self, errands: Sequence[Errand[AnyTask]]) -> Sequence[_Outcome]:
         if len(errands) == 1:
             return [errands[0].alone()]
         try:
             return self._in_one_transaction(errands)
         except (OperationalError, InterfaceError) as error:
-            lost = _Lost(error) if is_lost_connection(error) else None
             if getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE:
                 self._hurries_until = time.monotonic() + HURRY_S
-            else:
-                log.warning("group_failed", requests=len(errands), error=type(error).__name__)
-            return [lost] * len(errands)
+                return [None] * len(errands)
+            log.warning("group_failed", requests=len(errands), error=type(error).__name__)
+            if not is_lost_connection(error):
+                return [None] * len(errands)
+            connection.close()
+            return [_Lost(error)] * len(errands)
         except DomainError:  # it concerns all of them, and is told to each
             return [None] * len(errands)
         except Exception as error:
             log.warning("group_failed", requests=len(errands), error=type(error).__name__, exc_info=True)
             return [None] * len(errands)
 
-    def _in_one_transaction(self, errands: Sequence[Errand[AnyTask]]) -> list[Answer | None]:
-        answers: dict[int, Answer] = {}
+    def _in_one_transaction(self, errands: Sequence[Errand[AnyTask]]) -> Sequence[_Outcome]:
+        outcomes: dict[int, Answer | DomainError] = {}
         with transaction.atomic(durable=True):
             _WAIT_BRIEFLY.send()
-            plain = _plain_among(errands)
+            let_in = []
+            for place in _plain_among(errands):
+                written = errands[place].gate.judge()
+                if written is None:
+                    let_in.append(place)
+                elif written.refusal is not None:
+                    outcomes[place] = written.refusal
             may_wait = time.monotonic() > self._hurries_until
-            done = self._together([errands[place].task for place in plain], may_wait)
-            for place, answer in zip(plain, done, strict=True):
+            answers = self._together([errands[place].task for place in let_in], may_wait)
+            for place, answer in zip(let_in, answers, strict=True):
                 if answer is not None:
                     store(errands[place].scope, answer)
-                    answers[place] = answer
+                    outcomes[place] = answer
             crashpoints.reach("idempotency.before_commit")
         crashpoints.reach("idempotency.after_commit")
-        return [answers.get(place) for place in range(len(errands))]
+        return [outcomes.get(place) for place in range(len(errands))]
 
 
 def _plain_among(errands: Sequence[Errand[Any]]) -> list[int]:
-    """Claim the keys of all, and return the places of those that are new and whose gates are open."""
-    by_key: dict[tuple[object, ...], int] = {}
+    """Claim the keys, ask at the gates, and return the places of those whose key is new and whose gate is free.
+
+    Of each person only the first is asked: what one of them writes at the gate the next would have to know.
+    """
+    first_of: dict[UUID, int] = {}
     for place, errand in enumerate(errands):
-        by_key.setdefault((errand.scope.user_id, errand.scope.operation, errand.scope.key), place)
+        first_of.setdefault(errand.scope.user_id, place)
     claims = {}
-    for place in by_key.values():
+    for place in first_of.values():
         claims[place] = Claim.send(errands[place].scope)
         errands[place].gate.ask()
         errands[place].task.ask()
-    return [place for place, claim in claims.items() if claim.is_new() and errands[place].gate.is_open()]
+    return [place for place, claim in claims.items() if claim.is_new() and errands[place].gate.is_plain()]

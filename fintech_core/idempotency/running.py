@@ -49,8 +49,11 @@ class Gate(Protocol):
         Raises a DomainError for a refusal that leaves nothing behind.
         """
 
-    def is_open(self) -> bool:
-        """Say whether the answer lets the work begin with nothing to write; it waits for nobody and refuses nobody."""
+    def is_plain(self) -> bool:
+        """Say whether the answer is there and can be judged in company: without waiting, a refusal at most to write.
+
+        It judges nothing: who is told nothing of a judgment must not have been judged.
+        """
 
     def verify(self) -> None:
         """Ask and judge in a transaction of its own. Raises every refusal."""
@@ -82,9 +85,9 @@ def run(
                 continue
             if not is_lost_connection(error):
                 raise
-            return after_lost_connection(scope, error)
+            return _after_lost_connection(scope, error)
         except InterfaceError as error:
-            return after_lost_connection(scope, error)
+            return _after_lost_connection(scope, error)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -186,26 +189,29 @@ def is_lost_connection(error: OperationalError | InterfaceError) -> bool:
     return isinstance(error, InterfaceError) or sqlstate is None or sqlstate.startswith(("57P", "08"))
 
 
-def after_lost_connection(scope: Scope, error: Exception) -> Answer:
-    """Look the key up on a new connection: found is the answer, not found is the error, unreachable is unknown.
+def _after_lost_connection(scope: Scope, error: Exception) -> Answer:
+    """Look the key up on a new connection: found is the answer, not found is the error, unreachable is unknown."""
+    connection.close()
+    found = look_up(scope, error)
+    if found is None:
+        raise error
+    return found
+
+
+def look_up(scope: Scope, error: Exception) -> Answer | None:
+    """Return what is stored under a key whose COMMIT was lost by this error; None means that nothing was done.
 
     While the old backend still holds the key's lock its COMMIT may yet succeed, so "not found" counts only once
-    the lock is free.
+    the lock is free. Raises OutcomeUnknown when that cannot be learnt, and KeyReused.
     """
-    connection.close()
     give_up = time.monotonic() + LOOKUP_LIMIT_S
     while time.monotonic() < give_up:
         try:
             with transaction.atomic():
-                found = Claim.send(scope).earlier_answer()
+                return Claim.send(scope).earlier_answer()
         except InProgress:
             time.sleep(LOOKUP_PAUSE_S)
-            continue
         except (OperationalError, InterfaceError):
             connection.close()
             time.sleep(LOOKUP_PAUSE_S)
-            continue
-        if found is not None:
-            return found
-        raise error
     raise OutcomeUnknown(retry_after_s=2) from error

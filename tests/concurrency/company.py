@@ -14,8 +14,13 @@ from django.db import connection, connections
 
 from fintech_core import clock
 from fintech_core.idempotency import Answer, Company, Group, Scope, run
-from tests.transactions.money import PIN
+from fintech_core.models import IdempotencyRecord
+from notifications.models import Event
+from tests.concurrency.racing import balances
+from tests.factories import UserFactory
+from tests.transactions.money import PIN, fund, with_pin
 from tests.waiting import until
+from transactions.models import Transaction
 from transactions.rendering import render
 from transactions.services import transfers
 from transactions.views.movements import TRANSFERS
@@ -56,6 +61,47 @@ class Request:
         return Company(group, sending).run(scope, gate, alone)
 
 
+def payer(amount: str = "100.00") -> User:
+    """Somebody with a PIN and money."""
+    person = with_pin(UserFactory())
+    fund(person, amount)
+    return person
+
+
+class Crowd:
+    """Ada, Bola, Eze and Ife, who have ₦100 each, and Chidi, to whom each of them sends ₦10."""
+
+    def __init__(self) -> None:
+        self.people = [payer() for _ in range(4)]
+        self.ada, self.bola, self.eze, self.ife = self.people
+        self.chidi: User = UserFactory()
+        self.requests = [self.request(person) for person in self.people]
+
+    def request(self, sender: User, **given: Any) -> Request:
+        """Ask for ₦10 to Chidi unless it says otherwise."""
+        return Request(**{"sender": sender, "to": self.chidi.email, **given})
+
+    def assert_all_sent_once(self, told: Sequence[Told]) -> None:
+        """Assert that each was told of its own movement, and that nothing else has happened."""
+        assert balances(*self.people, self.chidi) == [90, 90, 90, 90, 40]
+        for person, answer in zip(self.people, told, strict=True):
+            assert isinstance(answer, Answer), answer
+            sent = Transaction.objects.get(from_user=person)
+            assert (answer.status, answer.body["id"]) == (201, str(sent.pk))
+            assert answer.body["direction"] == "out"
+        assert IdempotencyRecord.objects.filter(user_id__in=self.ids).count() == 4
+
+    def assert_nothing_happened(self) -> None:
+        """Assert that no money moved, nobody was told, and no key is used."""
+        assert balances(*self.people, self.chidi) == [100, 100, 100, 100, 0]
+        assert not IdempotencyRecord.objects.filter(user_id__in=self.ids).exists()
+        assert not Event.objects.filter(user_id__in=self.ids, type="transfer.sent").exists()
+
+    @property
+    def ids(self) -> list[Any]:
+        return [person.pk for person in self.people]
+
+
 def in_company(
     *requests: Request,
     group: "Group[transfers.Sending]" = TRANSFERS,
@@ -65,7 +111,7 @@ def in_company(
 
     ``around`` is what each is asked in, in its thread, the first ones of them.
     """
-    told: list[Told | None] = [None] * len(requests)
+    told: dict[int, Told] = {}
 
     def ask(place: int) -> None:
         try:
@@ -73,17 +119,28 @@ def in_company(
                 told[place] = requests[place].answer(group)
         except Exception as error:
             told[place] = error
+
+    together([partial(ask, place) for place in range(len(requests))], group=group)
+    return [told[place] for place in range(len(requests))]
+
+
+def together(works: Sequence[Callable[[], object]], *, group: "Group[transfers.Sending]" = TRANSFERS) -> None:
+    """Do works in threads of their own that come to the group one after the other, while somebody is under way."""
+
+    def do(work: Callable[[], object]) -> None:
+        try:
+            work()
         finally:
             connections.close_all()
 
     with _somebody_under_way(group):
-        threads = [threading.Thread(target=ask, args=(place,)) for place in range(len(requests))]
+        threads = [threading.Thread(target=do, args=(work,)) for work in works]
         for place, thread in enumerate(threads):
             thread.start()
             until(lambda so_many=place + 1: len(group._combiner._waiting) == so_many)  # type: ignore[misc]
     for thread in threads:
         thread.join(LIMIT_S)
-    return [answer for answer in told if answer is not None]
+        assert not thread.is_alive()
 
 
 @contextlib.contextmanager
@@ -107,12 +164,13 @@ def _somebody_under_way(group: "Group[transfers.Sending]") -> Any:
         combiner._patience_s = patience_s
 
 
-def transactions_that_stored(*requests: Request) -> int:
-    """Return in how many transactions of the database the answers to these were stored."""
+def transactions_that_stored(*requests: Request | str) -> int:
+    """Return in how many transactions of the database the answers to these requests, or keys, were stored."""
+    keys = [request if isinstance(request, str) else request.key for request in requests]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(DISTINCT xmin::text) FROM fintech_core_idempotencyrecord WHERE key = ANY(%s)",
-            [[request.key for request in requests]],
+            [keys],
         )
         (count,) = cursor.fetchone()
     return int(count)

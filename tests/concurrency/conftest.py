@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
+from tests.concurrency.company import Crowd
 from tests.databases import Databases
 from transactions import limits, switches
 from transactions.verification import verify
@@ -29,3 +30,9 @@ def sound_ledger(racing_db: None) -> Iterator[None]:
     switches.forget()
     yield
     assert verify().findings == ()
+
+
+@pytest.fixture
+def crowd() -> Crowd:
+    """Four people with money, and one to whom they send it."""
+    return Crowd()

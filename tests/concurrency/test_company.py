@@ -1,90 +1,29 @@
 """Transfers in company: one transaction for those that are plain; any other is told what it would be told alone."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection
+from pytest_django import Settings
 
-from fintech_core.idempotency import Answer, Group, KeyReused, OutcomeUnknown, grouping
-from fintech_core.models import IdempotencyRecord
-from fintech_core.prepared import Statement
+from fintech_core import clock
+from fintech_core.idempotency import Answer, KeyReused, grouping
 from notifications.models import Event
-from tests.concurrency.company import Request, Told, in_company, transactions_that_stored
-from tests.concurrency.racing import DONE, balances, race, under_way
-from tests.concurrency.test_idempotency import fail_as, slow_commits
-from tests.concurrency.wire import CUT_WHILE_IT_RUNS, LOSE_THE_ANSWER, LOSE_THE_REQUEST, wired
+from tests.concurrency.company import Crowd, Request, Told, in_company, payer, transactions_that_stored
+from tests.concurrency.racing import balances
 from tests.factories import StaffFactory, UserFactory
-from tests.transactions.money import fund, main_wallet, with_pin
-from tests.users.parallel import run_in_process
-from tests.waiting import until
+from tests.transactions.money import main_wallet, with_pin
 from transactions import switches
 from transactions.errors import MoneyOutPaused, RecipientNotFound
-from transactions.models import LedgerEntry, Transaction
-from transactions.services import transfers
-from transactions.views.movements import send_each
-from users.errors import InvalidPin
+from transactions.models import LedgerEntry
+from users.errors import InvalidPin, PinLocked, PinNotSet
 from users.models import TransactionPin, User
 from wallet.errors import PreconditionFailed
-from wallet.models import Wallet
 
 WRONG = "0000"
-IN_COMPANY = """
-from tests.concurrency.company import Request, in_company
-from users.models import User
-to, *pairs = argument.split()
-in_company(*[Request(User.objects.get(pk=pk), to, key=key) for pk, key in (pair.split("=") for pair in pairs)])
-"""
-
-
-def payer(amount: str = "100.00") -> User:
-    """Somebody with a PIN and money."""
-    person = with_pin(UserFactory())
-    fund(person, amount)
-    return person
-
-
-class Crowd:
-    """Ada, Bola, Eze and Ife, who have ₦100 each, and Chidi, to whom each of them sends ₦10."""
-
-    def __init__(self) -> None:
-        self.people = [payer() for _ in range(4)]
-        self.ada, self.bola, self.eze, self.ife = self.people
-        self.chidi: User = UserFactory()
-        self.requests = [self.request(person) for person in self.people]
-
-    def request(self, sender: User, **given: Any) -> Request:
-        """Ask for ₦10 to Chidi unless it says otherwise."""
-        return Request(**{"sender": sender, "to": self.chidi.email, **given})
-
-    def assert_all_sent_once(self, told: Sequence[Told]) -> None:
-        """Assert that each was told of its own movement, and that nothing else has happened."""
-        assert balances(*self.people, self.chidi) == [90, 90, 90, 90, 40]
-        for person, answer in zip(self.people, told, strict=True):
-            assert isinstance(answer, Answer), answer
-            sent = Transaction.objects.get(from_user=person)
-            assert (answer.status, answer.body["id"]) == (201, str(sent.pk))
-            assert answer.body["direction"] == "out"
-        assert IdempotencyRecord.objects.filter(user_id__in=self.ids).count() == 4
-
-    def assert_nothing_happened(self) -> None:
-        """Assert that no money moved, nobody was told, and no key is used."""
-        assert balances(*self.people, self.chidi) == [100, 100, 100, 100, 0]
-        assert not IdempotencyRecord.objects.filter(user_id__in=self.ids).exists()
-        assert not Event.objects.filter(user_id__in=self.ids, type="transfer.sent").exists()
-
-    @property
-    def ids(self) -> list[Any]:
-        return [person.pk for person in self.people]
-
-
-@pytest.fixture
-def crowd() -> Crowd:
-    """Four people with money, and one to whom they send it."""
-    return Crowd()
 
 
 class TestWhatIsPlain:
@@ -104,11 +43,23 @@ class TestWhatIsPlain:
         crowd.assert_all_sent_once([request.answer() for request in crowd.requests])
         assert transactions_that_stored(*crowd.requests) == 4
 
-    def test_several_of_one_sender_count_one_after_the_other(self, crowd: Crowd) -> None:
+    def test_one_of_each_sender_goes_and_the_others_count_one_after_the_other(self, crowd: Crowd) -> None:
         requests = [crowd.request(crowd.ada, amount="40.00") for _ in range(3)]
+        first, *others = in_company(*requests, crowd.requests[1])
+        assert isinstance(first, Answer)
+        assert first.status == 201
+        assert sorted(answer.status for answer in others if isinstance(answer, Answer)) == [201, 201, 422]
+        assert transactions_that_stored(requests[0], crowd.requests[1]) == 1
+        assert transactions_that_stored(*requests, crowd.requests[1]) == 3
+        assert balances(crowd.ada, crowd.bola, crowd.chidi) == [20, 90, 90]
+
+    def test_more_than_may_go_together_go_in_two_groups(self) -> None:
+        chidi: User = UserFactory()
+        requests = [Request(payer(), chidi.email) for _ in range(grouping.MOST_IN_COMPANY + 2)]
         told = in_company(*requests)
-        assert [answer.status for answer in told if isinstance(answer, Answer)] == [201, 201, 422]
-        assert balances(crowd.ada, crowd.chidi) == [20, 80]
+        assert {answer.status for answer in told if isinstance(answer, Answer)} == {201}
+        assert transactions_that_stored(*requests) == 2
+        assert balances(chidi) == [180]
 
     def test_what_one_gets_another_may_send_on(self, crowd: Crowd) -> None:
         poor = with_pin(UserFactory())
@@ -148,6 +99,47 @@ class TestWhatIsNotPlain:
         told = in_company(crowd.requests[0], crowd.request(crowd.bola))
         assert [answer.status for answer in told if isinstance(answer, Answer)] == [201, 201]
         assert pin.get().failed_attempts == 0
+
+    def test_of_many_guesses_at_once_one_is_judged_in_company(self, crowd: Crowd) -> None:
+        guesses = [crowd.request(crowd.ada, pin=f"90{number:02}") for number in range(14)]
+        right, strangers = crowd.requests[:2]
+        told = in_company(*guesses, right, strangers)
+        assert isinstance(told[0], InvalidPin)
+        assert {getattr(refusal, "code", "") for refusal in told[:14]} <= {"invalid_pin", "pin_locked"}
+        # Alone the right one may come before the fifth miss.
+        assert isinstance(told[14], PinLocked) or transactions_that_stored(right, strangers) == 2
+
+    def test_of_many_wrong_ones_at_once_five_are_judged(self, crowd: Crowd) -> None:
+        told = in_company(*[crowd.request(crowd.ada, pin=f"90{number:02}") for number in range(14)])
+        codes = Counter(getattr(refusal, "code", "") for refusal in told)
+        assert codes == {"invalid_pin": 4, "pin_locked": 10}
+
+    def test_a_guess_is_counted_though_others_are_after_its_key(self, crowd: Crowd) -> None:
+        guess = crowd.request(crowd.ada, pin=WRONG)
+        told = in_company(guess, *[replace(guess, pin=None) for _ in range(5)], crowd.requests[1])
+        assert isinstance(told[0], InvalidPin)
+        assert told[0].facts == {"attempts_left": 4}
+        assert TransactionPin.objects.get(user_id=crowd.ada.pk).failed_attempts == 1
+
+    @pytest.mark.parametrize("state", ["locked", "missing", "missed before", "of an older pepper"])
+    def test_a_pin_that_is_not_clean_is_judged_alone(
+        self, crowd: Crowd, settings: Settings, state: str
+    ) -> None:
+        pin = TransactionPin.objects.filter(user_id=crowd.ada.pk)
+        if state == "locked":
+            pin.update(locked_at=clock.now(), failed_attempts=5)
+        elif state == "missing":
+            pin.delete()
+        elif state == "missed before":
+            pin.update(failed_attempts=3)
+        else:
+            settings.PIN_PEPPERS = ["2:quite-another-pepper-of-more-than-32-bytes", *settings.PIN_PEPPERS]
+        told = in_company(*crowd.requests)
+        expected = {"locked": PinLocked, "missing": PinNotSet}.get(state, Answer)
+        assert isinstance(told[0], expected)
+        if expected is Answer:
+            crowd.assert_all_sent_once(told)
+            assert (pin.get().failed_attempts, transactions_that_stored(crowd.requests[0])) == (0, 1)
 
     def test_a_refusal_by_rule_is_stored_under_its_key(self, crowd: Crowd) -> None:
         greedy = crowd.request(crowd.ada, amount="500.00")
@@ -191,191 +183,3 @@ class TestWhatIsNotPlain:
             switches.forget()
         assert [type(refusal) for refusal in told] == [MoneyOutPaused] * 4
         crowd.assert_nothing_happened()
-
-
-class TestOthersLocks:
-    """Whoever needs what somebody holds waits for it; the others hardly do."""
-
-    HOLDINGS = pytest.mark.parametrize("held", ["wallet", "receiver", "pin"])
-
-    def sent_around(self, crowd: Crowd, held: str, group: "Group[transfers.Sending]") -> list[Request]:
-        """Send in company while somebody holds what Ada needs; return the requests, Ada's first."""
-        dayo: User = UserFactory()
-        table, column, key = {
-            "wallet": ("wallet_wallet", "id", main_wallet(crowd.ada).pk),
-            "receiver": ("wallet_wallet", "id", main_wallet(dayo).pk),
-            "pin": ("users_transactionpin", "user_id", crowd.ada.pk),
-        }[held]
-        ended: list[int] = []
-
-        def noted(place: int) -> Callable[[], AbstractContextManager[None]]:
-            @contextmanager
-            def note() -> Iterator[None]:
-                yield
-                ended.append(place)
-
-            return note
-
-        def hold() -> None:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SELECT 1 FROM {table} WHERE {column} = %s FOR NO KEY UPDATE", [key])
-
-        requests = [crowd.request(crowd.ada, to=dayo.email), *map(crowd.request, crowd.people[1:])]
-        with under_way(hold):
-            told = in_company(*requests, around=[noted(place) for place in range(4)], group=group)
-        assert [answer.status for answer in told if isinstance(answer, Answer)] == [201] * 4
-        assert ended[-1] == 0, "the others were not kept waiting"
-        assert balances(dayo) == [10]
-        return requests
-
-    @HOLDINGS
-    def test_a_group_that_waited_in_vain_breaks_and_the_next_one_waits_for_nothing(
-        self, crowd: Crowd, held: str
-    ) -> None:
-        group = Group(send_each)
-        first = self.sent_around(crowd, held, group)
-        assert transactions_that_stored(*first[1:]) == (1 if held == "pin" else 3)
-        second = self.sent_around(crowd, held, group)
-        assert transactions_that_stored(*second[1:]) == 1
-        assert balances(*crowd.people, crowd.chidi) == [80, 80, 80, 80, 60]
-
-    def test_a_lock_that_is_given_back_soon_is_waited_for(
-        self, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(grouping, "_WAIT_BRIEFLY", Statement("SET LOCAL lock_timeout = '20s'"))
-        with under_way(lambda: Wallet.objects.select_for_update().get(pk=main_wallet(crowd.chidi).pk)):
-            told = in_company(*crowd.requests)
-        crowd.assert_all_sent_once(told)
-        assert transactions_that_stored(*crowd.requests) == 1
-
-    def test_the_brief_wait_ends_with_the_groups_transaction(self, crowd: Crowd) -> None:
-        limits: list[str] = []
-
-        @contextmanager
-        def noted() -> Iterator[None]:
-            yield
-            with connection.cursor() as cursor:
-                cursor.execute("SHOW lock_timeout")
-                limits.append(cursor.fetchone()[0])
-
-        crowd.assert_all_sent_once(in_company(*crowd.requests, around=[noted]))
-        assert limits == ["5s"]
-
-
-class TestBroken:
-    """Nothing of a group that breaks stays, and each of it runs alone."""
-
-    @pytest.mark.parametrize("how", ["an error of ours", "a serialization failure", "a check at COMMIT"])
-    def test_by_whatever_it_was(self, crowd: Crowd, how: str) -> None:
-        def together(sendings: Sequence[transfers.Sending], may_wait: bool) -> list[Answer | None]:
-            answers = send_each(sendings, may_wait)
-            if how == "an error of ours":
-                raise KeyError("a mistake")
-            fail_as("40001", at_once=how == "a serialization failure")
-            return answers
-
-        told = in_company(*crowd.requests, group=Group(together))
-        crowd.assert_all_sent_once(told)
-        assert transactions_that_stored(*crowd.requests) == 4
-
-    @pytest.mark.parametrize("answers", [0, 5])
-    def test_by_too_few_or_too_many_answers(self, crowd: Crowd, answers: int) -> None:
-        told = in_company(*crowd.requests, group=Group(lambda _sendings, _may_wait: [None] * answers))
-        crowd.assert_all_sent_once(told)
-
-    def test_by_answers_to_what_was_not_done(self, crowd: Crowd) -> None:
-        told = in_company(*crowd.requests, group=Group(lambda sendings, _may_wait: [None] * len(sendings)))
-        crowd.assert_all_sent_once(told)
-        assert transactions_that_stored(*crowd.requests) == 4
-
-
-class TestLostCommit:
-    """Each looks its own key up, and nothing is done again blindly."""
-
-    @staticmethod
-    def lose(requests: Sequence[Request], how: str) -> list[Told]:
-        """Send in company, and lose the group's COMMIT."""
-
-        @contextmanager
-        def cut() -> Iterator[None]:
-            with wired() as wire:
-                wire.cut = how
-                yield
-
-        return in_company(*requests, around=[cut])
-
-    def test_a_lost_answer_is_found_by_each(self, crowd: Crowd) -> None:
-        told = self.lose(crowd.requests, LOSE_THE_ANSWER)
-        assert [answer.replayed for answer in told if isinstance(answer, Answer)] == [True] * 4
-        crowd.assert_all_sent_once(told)
-        assert transactions_that_stored(*crowd.requests) == 1
-
-    def test_a_commit_that_still_runs_is_waited_for(self, crowd: Crowd) -> None:
-        with slow_commits():  # it waits for each answer that is stored, and may be waited for so long for two
-            told = self.lose(crowd.requests[:2], CUT_WHILE_IT_RUNS)
-        assert [answer.replayed for answer in told if isinstance(answer, Answer)] == [True] * 2
-        assert balances(*crowd.people, crowd.chidi) == [90, 90, 100, 100, 20]
-
-    def test_one_that_runs_too_long_is_unknown_to_each_and_found_later(self, crowd: Crowd) -> None:
-        with slow_commits():
-            told = self.lose(crowd.requests, CUT_WHILE_IT_RUNS)
-            assert [type(refusal) for refusal in told] == [OutcomeUnknown] * 4
-            until(lambda: IdempotencyRecord.objects.filter(user_id__in=crowd.ids).exists())
-        crowd.assert_all_sent_once([request.answer() for request in crowd.requests])
-
-    def test_a_lost_commit_is_an_error_to_each_and_the_same_keys_run(self, crowd: Crowd) -> None:
-        told = self.lose(crowd.requests, LOSE_THE_REQUEST)
-        assert all(isinstance(error, (OperationalError, InterfaceError)) for error in told), told
-        crowd.assert_nothing_happened()
-        crowd.assert_all_sent_once(in_company(*crowd.requests))
-
-
-class TestProcessDies:
-    """Before the group's COMMIT nothing of anybody's has happened, after it everything of everybody's."""
-
-    @staticmethod
-    def die(crowd: Crowd, point: str, folder: Path) -> None:
-        (folder / f"{point}.kill").touch()
-        given = [f"{request.sender.pk}={request.key}" for request in crowd.requests]
-        ended = run_in_process(IN_COMPANY, " ".join([crowd.chidi.email, *given]), crash_points=folder)
-        assert ended.returncode == -9, ended.stderr
-
-    @pytest.mark.parametrize("point", ["ledger.locked", "ledger.written", "idempotency.before_commit"])
-    def test_before(self, crowd: Crowd, point: str, tmp_path: Path) -> None:
-        self.die(crowd, point, tmp_path)
-        crowd.assert_nothing_happened()
-        told = in_company(*crowd.requests)
-        crowd.assert_all_sent_once(told)
-        assert transactions_that_stored(*crowd.requests) == 1
-
-    def test_after(self, crowd: Crowd, tmp_path: Path) -> None:
-        self.die(crowd, "idempotency.after_commit", tmp_path)
-        assert transactions_that_stored(*crowd.requests) == 1
-        told = in_company(*crowd.requests)
-        assert [answer.replayed for answer in told if isinstance(answer, Answer)] == [True] * 4
-        crowd.assert_all_sent_once(told)
-
-
-class TestRaces:
-    def test_two_processes_worth_of_company_and_single_ones_at_one_merchant_lose_nothing(self) -> None:
-        merchant: User = UserFactory()
-        people = [payer() for _ in range(6)]
-        groups = [Group(send_each), Group(send_each)]
-
-        def pay(number: int) -> None:
-            for turn in range(20):
-                request = Request(people[number % 6], merchant.email, "1.00")
-                answer = request.answer(groups[turn % 2]) if number % 3 else request.answer(groups[0])
-                assert answer.status == 201
-
-        assert race(12, pay) == {DONE: 12}
-        assert balances(*people, merchant) == [60] * 6 + [240]
-
-    def test_the_last_of_a_balance_is_sent_once(self) -> None:
-        ada, chidi = payer("100.00"), UserFactory()
-        told: list[int] = []
-        assert race(20, lambda _: told.append(Request(ada, chidi.email, "100.00").answer().status)) == {
-            DONE: 20
-        }
-        assert sorted(told) == [201] + [422] * 19
-        assert balances(ada, chidi) == [0, 100]

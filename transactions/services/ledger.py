@@ -2,7 +2,7 @@
 
 How a step runs, inside the caller's transaction: (1) lock the wallets of all its operations in one statement ordered
 by id, (2) decide on the rows just locked, (3) write everything in one statement, or a large step in parts. Lock order
-of the whole product: the asker's PIN → business document → wallets → campaign budgets. If the process dies before the
+of the whole product: the askers' PINs → business document → wallets → campaign budgets. If the process dies before the
 caller's COMMIT nothing has happened; there is no state in between.
 """
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from fintech_core.exceptions import DomainError
 from fintech_core.money import format_amount
 from fintech_core.prepared import RowReply
 from notifications.services import EventDraft, publish_many
@@ -47,6 +46,16 @@ class Parties:
     def _ask(self) -> tuple[MainWallet, RowReply[Wallet]]:
         own = ask_for_main_wallet(user_id=self.sender.pk, currency=self._currency)
         return own, ask_for_wallet_of(to=self._to, currency=self._currency)
+
+    def plain(self) -> tuple[Wallet, Wallet] | None:
+        """Return both wallets as they were asked for, or None where ``take`` would look further or refuse."""
+        if self._asked is None:
+            return None
+        (source, target), self._asked = self._asked, None
+        sent, received = source.first(), target.first()
+        if sent is None or received is None or received.owner_id == self.sender.pk:
+            return None
+        return sent, received
 
     def take(self) -> tuple[Wallet, Wallet]:
         """Return the sender's wallet and the recipient's with its owner, once as they were asked for, then anew.
@@ -108,7 +117,7 @@ def send_each(*, sendings: Sequence[Sending], may_wait: bool, now: datetime) -> 
     A result is None where a sending has to be tried alone, which will tell why: nothing of it has happened. So it is
     with those whose wallets somebody holds, unless it may wait for them. Raises MoneyOutPaused.
     """
-    found = {place: wallets for place, sending in enumerate(sendings) if (wallets := _found(sending.parties))}
+    found = {place: found for place, one in enumerate(sendings) if (found := one.parties.plain()) is not None}
     drafts = [_draft(sendings[place], *wallets) for place, wallets in found.items()]
     post = TransactionService.post_each if may_wait else TransactionService.post_free
     results: list[Transaction | None] = [None] * len(sendings)
@@ -119,13 +128,6 @@ def send_each(*, sendings: Sequence[Sending], may_wait: bool, now: datetime) -> 
             tidings += _tidings(sent, sendings[place].parties.sender, target.owner)
     publish_many(tidings)
     return results
-
-
-def _found(parties: Parties) -> tuple[Wallet, Wallet] | None:
-    try:
-        return parties.take()
-    except DomainError:
-        return None
 
 
 def _draft(sending: Sending, source: Wallet, target: Wallet) -> TransactionDraft:

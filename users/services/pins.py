@@ -83,10 +83,16 @@ class PinGate:
     def __init__(self, *, user_id: UUID, pin: str | None) -> None:
         self._user_id, self._pin = user_id, pin
         self._asked: RowReply[TransactionPin] | None = None
+        self._row: TransactionPin | None = None
 
     def ask(self) -> None:
         """Send for the row and its lock, without waiting for somebody who holds it."""
-        self._asked = _FREE_PIN.send(user_id=self._user_id)
+        self._asked, self._row = _FREE_PIN.send(user_id=self._user_id), None
+
+    def _free_row(self) -> TransactionPin | None:
+        if self._row is None and self._asked is not None:
+            self._row = self._asked.first()
+        return self._row
 
     def judge(self) -> Written | None:
         """Judge the PIN on the locked row, and wait for that lock where somebody held it.
@@ -94,15 +100,13 @@ class PinGate:
         Raises PinRequired, PinNotSet and PinLocked; InvalidPin and the fifth miss come with what was written.
         """
         given = _given(self._pin)
-        row = self._asked.first() if self._asked is not None else None
-        return _judge(row or _LOCKED_PIN.first(user_id=self._user_id), given, clock.now())
+        row = self._free_row() or _LOCKED_PIN.first(user_id=self._user_id)
+        return _judge(row, given, clock.now())
 
-    def is_open(self) -> bool:
-        """Say whether the PIN is right and leaves nothing to write; it judges nothing else, and waits for nobody."""
-        row = self._asked.first() if self._asked is not None else None
-        if self._pin is None or row is None or row.locked_at is not None:
-            return False
-        return _is_up_to_date(row) and _is_right(row, self._pin)
+    def is_plain(self) -> bool:
+        """Say whether the row is free and clean, so that judging it may write a first miss and nothing more."""
+        row = self._free_row()
+        return self._pin is not None and row is not None and row.locked_at is None and _is_up_to_date(row)
 
     def verify(self) -> None:
         """Do the same in a transaction of its own; raises what ``verify`` raises."""
