@@ -48,10 +48,8 @@ class Parties:
         return own, ask_for_wallet_of(to=self._to, currency=self._currency)
 
     def plain(self) -> tuple[Wallet, Wallet] | None:
-        """Return both wallets as they were asked for, or None where ``take`` would look further or refuse."""
-        if self._asked is None:
-            return None
-        (source, target), self._asked = self._asked, None
+        """Return both wallets as ``take`` does, or None where that would look further or refuse."""
+        (source, target), self._asked = self._asked or self._ask(), None
         sent, received = source.first(), target.first()
         if sent is None or received is None or received.owner_id == self.sender.pk:
             return None
