@@ -81,6 +81,7 @@ def web_contenders(main: Ground, program: str) -> list[Contender]:
     """Return what races on a web server."""
     return [
         Pool(f"http transfer, {program}", main, "web:transfers", processes=1),
+        Pool(f"http one receiver, {program}", main, "web:to_one_merchant", processes=1),
         Pool(f"http noop, {program}", main, "web:nothings", processes=1),
     ]
 
@@ -122,6 +123,7 @@ def figures_of_the_web(rates: Rates) -> dict[str, float]:
     ours, other = (statistics.median(rates[f"http transfer, {name}"]) for name in ("granian", "gunicorn"))
     return {
         "http_transfer_vs_noop": ratio(rates, "http transfer, granian", "http noop, granian"),
+        "http_one_receiver_vs_uniform": ratio(rates, "http one receiver, granian", "http transfer, granian"),
         "granian_vs_gunicorn": ours / other,
     }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from bench.ground import ROOT, SETTINGS, Ground
-from bench.people import PIN, PLAIN, user_id
+from bench.people import MERCHANT, PIN, PLAIN, user_id
 from bench.worker import Step
 from fintech_core.supervisor import programs
 
@@ -104,6 +104,11 @@ def transfers(number: int) -> Step:
     return _load(number, _transfer)
 
 
+def to_one_merchant(number: int) -> Step:
+    """Post transfers that all go to one merchant."""
+    return _load(number, lambda token, _draw: _transfer_to(MERCHANT, token))
+
+
 def nothings(number: int) -> Step:
     """Ask for nothing, signed in, over as many connections."""
     return _load(number, lambda token, _draw: _request("GET", "/api/v1/bench/noop", token))
@@ -181,7 +186,10 @@ class _Client:
 
 
 def _transfer(token: str, draw: random.Random) -> bytes:
-    recipient = draw.randint(CLIENTS + 1, PLAIN)
+    return _transfer_to(draw.randint(CLIENTS + 1, PLAIN), token)
+
+
+def _transfer_to(recipient: int, token: str) -> bytes:
     body = json.dumps({"to": f"p{recipient}@bench.example", "amount": "1.00", "pin": PIN}).encode()
     return _request("POST", "/api/v1/transactions/transfer", token, body)
 
