@@ -71,7 +71,12 @@ class _Lost:
     error: OperationalError | InterfaceError
 
 
-_Outcome = Answer | DomainError | _Lost | None
+@dataclass(frozen=True, slots=True)
+class _Missed:
+    """It was refused at its gate, but the group broke: that has to be written before anything else is told."""
+
+
+_Outcome = Answer | DomainError | _Lost | _Missed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ class Group(Generic[AnyTask]):
     def __init__(self, together: Callable[[Sequence[AnyTask], bool], Sequence[Answer | None]]) -> None:
         self._together = together
         self._hurries_until = 0.0
-        self._combiner: Combiner[Errand[AnyTask], Answer | DomainError | _Lost] = Combiner(
+        self._combiner: Combiner[Errand[AnyTask], _Outcome] = Combiner(
             self._carry_out, most=MOST_IN_COMPANY, patience_s=PATIENCE_S
         )
 
@@ -105,32 +110,40 @@ class Group(Generic[AnyTask]):
         outcome = self._combiner.run(errand)
         if isinstance(outcome, DomainError):
             raise outcome
+        if isinstance(outcome, _Missed):
+            errand.gate.verify()
         if isinstance(outcome, _Lost):
-            outcome = look_up(errand.scope, outcome.error)
-        return outcome or errand.alone()
+            return look_up(errand.scope, outcome.error) or errand.alone()
+        return outcome if isinstance(outcome, Answer) else errand.alone()
 
     def _carry_out(self, errands: Sequence[Errand[AnyTask]]) -> Sequence[_Outcome]:
         if len(errands) == 1:
             return [errands[0].alone()]
+        outcomes: dict[int, Answer | DomainError] = {}
         try:
-            return self._in_one_transaction(errands)
+            self._in_one_transaction(errands, outcomes)
         except (OperationalError, InterfaceError) as error:
+            if is_lost_connection(error):
+                log.warning("group_lost", requests=len(errands), error=type(error).__name__)
+                connection.close()
+                return [_Lost(error)] * len(errands)
             if getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE:
                 self._hurries_until = time.monotonic() + HURRY_S
-                return [None] * len(errands)
-            log.warning("group_failed", requests=len(errands), error=type(error).__name__)
-            if not is_lost_connection(error):
-                return [None] * len(errands)
-            connection.close()
-            return [_Lost(error)] * len(errands)
+            else:
+                log.warning("group_broken", requests=len(errands), error=type(error).__name__)
         except DomainError:  # it concerns all of them, and is told to each
-            return [None] * len(errands)
-        except Exception as error:
-            log.warning("group_failed", requests=len(errands), error=type(error).__name__, exc_info=True)
-            return [None] * len(errands)
+            pass
+        except Exception:
+            log.warning("group_broken", requests=len(errands), exc_info=True)
+        else:
+            return [outcomes.get(place) for place in range(len(errands))]
+        missed = {place for place, outcome in outcomes.items() if isinstance(outcome, DomainError)}
+        return [_Missed() if place in missed else None for place in range(len(errands))]
 
-    def _in_one_transaction(self, errands: Sequence[Errand[AnyTask]]) -> Sequence[_Outcome]:
-        outcomes: dict[int, Answer | DomainError] = {}
+    def _in_one_transaction(
+        self, errands: Sequence[Errand[AnyTask]], outcomes: dict[int, Answer | DomainError]
+    ) -> None:
+        """Do what is plain, and note what came of each, which counts once this has returned."""
         with transaction.atomic(durable=True):
             _WAIT_BRIEFLY.send()
             let_in = []
@@ -148,7 +161,6 @@ class Group(Generic[AnyTask]):
                     outcomes[place] = answer
             crashpoints.reach("idempotency.before_commit")
         crashpoints.reach("idempotency.after_commit")
-        return [outcomes.get(place) for place in range(len(errands))]
 
 
 def _plain_among(errands: Sequence[Errand[Any]]) -> list[int]:

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,13 @@ from tests.users.parallel import run_in_process
 from tests.waiting import until
 from transactions.services import transfers
 from transactions.views.movements import send_each
-from users.models import User
+from users.errors import InvalidPin
+from users.models import TransactionPin, User
 from wallet.models import Wallet
 
 IN_COMPANY = """
 from tests.concurrency.company import Request, in_company
-from users.models import User
+from users.models import TransactionPin, User
 to, *pairs = argument.split()
 in_company(*[Request(User.objects.get(pk=pk), to, key=key) for pk, key in (pair.split("=") for pair in pairs)])
 """
@@ -165,6 +167,17 @@ class TestBroken:
         told = in_company(*crowd.requests, group=Group(together))
         crowd.assert_all_sent_once(told)
         assert transactions_that_stored(*crowd.requests) == 4
+
+    def test_a_miss_is_counted_though_others_are_after_its_key(self, crowd: Crowd) -> None:
+        def together(_sendings: Sequence[transfers.Sending], _may_wait: bool) -> list[Answer | None]:
+            raise KeyError("a mistake")
+
+        guess = crowd.request(crowd.ada, pin="0000")
+        others = [replace(guess, pin=None) for _ in range(5)]
+        told = in_company(guess, *others, crowd.requests[1], group=Group(together))
+        assert isinstance(told[0], InvalidPin)
+        assert isinstance(told[-1], Answer)
+        assert TransactionPin.objects.get(user_id=crowd.ada.pk).failed_attempts == 1
 
     def test_before_the_parties_were_looked_at(self, crowd: Crowd) -> None:
         def together(_sendings: Sequence[transfers.Sending], _may_wait: bool) -> list[Answer | None]:
