@@ -43,7 +43,7 @@ from wallet.models import Wallet
 
 IN_COMPANY = """
 from tests.concurrency.company import Request, in_company
-from users.models import TransactionPin, User
+from users.models import User
 to, *pairs = argument.split()
 in_company(*[Request(User.objects.get(pk=pk), to, key=key) for pk, key in (pair.split("=") for pair in pairs)])
 """
