@@ -91,9 +91,11 @@ class Combiner(Generic[Task, Outcome]):
             for one, outcome in zip(company, outcomes, strict=True):
                 one.outcome = outcome
         finally:
-            for one in company[1:]:
-                one.door.release()
-            self._hand_over(seat)
+            try:
+                self._hand_over(seat)
+            finally:
+                for one in company[1:]:
+                    one.door.release()
 
     def _hand_over(self, seat: _Seat[Task, Outcome]) -> None:
         """Let whoever has waited longest lead, unless somebody has lost patience and leads already."""
