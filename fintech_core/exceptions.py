@@ -20,6 +20,11 @@ LOCK_NOT_AVAILABLE = "55P03"
 RETRYABLE_STATUSES = frozenset({429, 502, 503})
 
 
+def sqlstate_of(error: Exception) -> str:
+    """Return PostgreSQL's code for an error that Django has raised for it; empty where there is none."""
+    return getattr(error.__cause__, "sqlstate", None) or ""
+
+
 class DomainError(Exception):
     """A refusal that a client can understand.
 
@@ -128,7 +133,7 @@ def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response | 
 
 def _database_problem(error: Exception, request_id: str | None) -> dict[str, Any] | None:
     """Tell a database that is down, full, read-only or busy as 503; leave programming errors to be a 500."""
-    sqlstate = getattr(error.__cause__, "sqlstate", None) or ""
+    sqlstate = sqlstate_of(error)
     if sqlstate == LOCK_NOT_AVAILABLE:
         detail = "Another operation holds what this one needs. Try again in a moment."
         return problem("busy", 503, "Busy", detail, request_id=request_id, retryable=True)

@@ -27,7 +27,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from fintech_core import crashpoints
 from fintech_core.combining import Combiner
-from fintech_core.exceptions import LOCK_NOT_AVAILABLE, DomainError
+from fintech_core.exceptions import LOCK_NOT_AVAILABLE, DomainError, sqlstate_of
 from fintech_core.idempotency.records import Answer, Scope, store
 from fintech_core.idempotency.running import Claim, Gate, is_lost_connection, look_up
 from fintech_core.prepared import Statement
@@ -127,7 +127,7 @@ class Group(Generic[AnyTask]):
                 log.warning("group_lost", requests=len(errands), error=type(error).__name__)
                 connection.close()
                 return [_Lost(error)] * len(errands)
-            if getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+            if sqlstate_of(error) == LOCK_NOT_AVAILABLE:
                 self._hurries_until = time.monotonic() + HURRY_S
             else:
                 log.warning("group_broken", requests=len(errands), error=type(error).__name__)

@@ -9,7 +9,7 @@ from typing import Protocol
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from fintech_core import crashpoints
-from fintech_core.exceptions import DomainError, domain_problem
+from fintech_core.exceptions import DomainError, domain_problem, sqlstate_of
 from fintech_core.idempotency.records import (
     Answer,
     InProgress,
@@ -78,15 +78,12 @@ def run(
     for attempt in range(1, TRANSACTION_ATTEMPTS + 1):
         try:
             return _run_once(scope, work, gate, ahead, request_id)
-        except OperationalError as error:
-            sqlstate = getattr(error.__cause__, "sqlstate", None)
-            if sqlstate in RETRYABLE_SQLSTATES and attempt < TRANSACTION_ATTEMPTS:
+        except (OperationalError, InterfaceError) as error:
+            if sqlstate_of(error) in RETRYABLE_SQLSTATES and attempt < TRANSACTION_ATTEMPTS:
                 time.sleep(0.02 * attempt)
                 continue
             if not is_lost_connection(error):
                 raise
-            return _after_lost_connection(scope, error)
-        except InterfaceError as error:
             return _after_lost_connection(scope, error)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -185,8 +182,8 @@ def is_lost_connection(error: OperationalError | InterfaceError) -> bool:
 
     The connection itself cannot be asked: Django has opened a new one while it left the broken transaction.
     """
-    sqlstate = getattr(error.__cause__, "sqlstate", None)
-    return isinstance(error, InterfaceError) or sqlstate is None or sqlstate.startswith(("57P", "08"))
+    sqlstate = sqlstate_of(error)
+    return isinstance(error, InterfaceError) or not sqlstate or sqlstate.startswith(("57P", "08"))
 
 
 def _after_lost_connection(scope: Scope, error: Exception) -> Answer:

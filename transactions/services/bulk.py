@@ -17,7 +17,7 @@ from django.db import transaction as db
 from django.db.models import Sum
 
 from fintech_core import clock, crashpoints, jobs
-from fintech_core.exceptions import DomainError
+from fintech_core.exceptions import LOCK_NOT_AVAILABLE, DomainError, sqlstate_of
 from fintech_core.money import format_amount
 from notifications.services import publish
 from transactions import bulk_rendering, switches
@@ -38,7 +38,7 @@ SWEEP_LIMIT = 100
 JOB_LIMIT_S = 60.0
 FINISH_JOB = "transactions.finish_bulk_transfer"
 # Another one holds a lock too long, or the two waited for each other: nothing was done, and it may be tried again.
-CONTENTION = frozenset({"55P03", "40P01", "40001"})
+CONTENTION = frozenset({LOCK_NOT_AVAILABLE, "40P01", "40001"})
 
 
 class Progress(Enum):
@@ -129,7 +129,7 @@ def work_off_chunk(*, bulk_id: UUID, now: datetime) -> Progress:
                 _refuse_all(rows, refusal)
             return _store(bulk, rows, now)
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) not in CONTENTION:
+        if sqlstate_of(error) not in CONTENTION:
             raise
         return _put_off(bulk_id, now)
 
