@@ -78,15 +78,14 @@ def lock_wallets(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
     ``FOR NO KEY UPDATE`` does not fight with the foreign-key checks of other postings. Raises NotFound when one of
     them does not exist.
     """
-    wanted = sorted(set(wallet_ids), key=_AS_NUMBER)
+    wanted = _in_order(wallet_ids)
     if not wanted:
         return {}
     if len(wanted) <= PAIR:
         rows = LOCK_PAIR.rows({"first": wanted[0], "last": wanted[-1]})
     else:
         rows = LOCK.rows({"wanted": _as_many(wanted)})
-    locked = {row[0]: _locked(row) for row in rows}
-    crashpoints.reach("ledger.locked")
+    locked = _taken(rows)
     if len(locked) != len(wanted):
         raise NotFound("A wallet of this movement does not exist.")
     return locked
@@ -94,8 +93,17 @@ def lock_wallets(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
 
 def lock_free_wallets(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
     """Lock those of these wallets that nobody else holds, without waiting, and return their present state."""
-    wanted = sorted(set(wallet_ids), key=_AS_NUMBER)
-    locked = {row[0]: _locked(row) for row in LOCK_FREE.rows({"wanted": _as_many(wanted)})} if wanted else {}
+    wanted = _in_order(wallet_ids)
+    return _taken(LOCK_FREE.rows({"wanted": _as_many(wanted)})) if wanted else {}
+
+
+def _in_order(wallet_ids: Iterable[UUID]) -> list[UUID]:
+    return sorted(set(wallet_ids), key=_AS_NUMBER)
+
+
+def _taken(rows: list[tuple[Any, ...]]) -> dict[UUID, LockedWallet]:
+    """Make working copies of the rows that are held now."""
+    locked = {row[0]: _locked(row) for row in rows}
     crashpoints.reach("ledger.locked")
     return locked
 
