@@ -15,6 +15,7 @@ from fintech_core.exceptions import DomainError
 from tests.transactions.money import main_wallet
 from tests.transactions.story import bill_draft, rewarded, settlement
 from tests.users.parallel import in_parallel
+from tests.waiting import until
 from transactions.drafts import Source, TransactionDraft, funding_draft
 from transactions.models import Transaction
 from transactions.services import TransactionService
@@ -61,23 +62,31 @@ def payment_draft(wallet: Wallet, amount: str, source: UUID) -> TransactionDraft
 
 
 @contextmanager
-def under_way(write: Callable[[], object]) -> Iterator[None]:
-    """Write in a transaction that is open when the body begins, and commits a moment later; at the end it has."""
-    written, go_on = threading.Event(), threading.Event()
+def held_until(is_enough: Callable[[], bool], write: Callable[[], object]) -> Iterator[None]:
+    """Write in a transaction that is open when the body begins, and commits once it is enough; at the end it has."""
+    written = threading.Event()
 
     def write_and_wait() -> None:
         with transaction.atomic():
             write()
             written.set()
-            go_on.wait(5)
+            until(is_enough, limit_s=20)
         connection.close()
 
     writer = threading.Thread(target=write_and_wait)
     writer.start()
-    written.wait(5)
-    threading.Timer(0.3, go_on.set).start()
+    assert written.wait(20)
     yield
-    writer.join()
+    writer.join(20)
+
+
+@contextmanager
+def under_way(write: Callable[[], object]) -> Iterator[None]:
+    """Write in a transaction that is open when the body begins, and commits a moment later; at the end it has."""
+    moment_is_over = threading.Event()
+    with held_until(moment_is_over.is_set, write):
+        threading.Timer(0.3, moment_is_over.set).start()
+        yield
 
 
 def hold(wallet: Wallet, amount: str) -> Transaction:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, connections
 from django.http import HttpResponse
 from rest_framework.test import APIClient
 
@@ -28,7 +28,7 @@ from tests.concurrency.company import (
     together,
     transactions_that_stored,
 )
-from tests.concurrency.racing import DONE, balances, race, under_way
+from tests.concurrency.racing import DONE, balances, held_until, race, under_way
 from tests.concurrency.test_idempotency import closing, fail_as, slow_commits
 from tests.concurrency.wire import CUT_WHILE_IT_RUNS, LOSE_THE_ANSWER, LOSE_THE_REQUEST, wired
 from tests.factories import UserFactory
@@ -49,23 +49,9 @@ in_company(*[Request(User.objects.get(pk=pk), to, key=key) for pk, key in (pair.
 """
 
 
-@contextmanager
-def held_until(hold: Callable[[], object], is_enough: Callable[[], bool]) -> Iterator[None]:
-    """Hold something in a transaction that is open from before the body until it is enough."""
-    holds = threading.Event()
-
-    def hold_on() -> None:
-        with transaction.atomic():
-            hold()
-            holds.set()
-            until(is_enough, limit_s=20)
-        connection.close()
-
-    holder = threading.Thread(target=hold_on)
-    holder.start()
-    assert holds.wait(20)
-    yield
-    holder.join(20)
+def mistaken(_sendings: Sequence[transfers.Sending], _may_wait: bool) -> list[Answer | None]:
+    """Break the group before it has looked at anything."""
+    raise KeyError("a mistake")
 
 
 class TestOthersLocks:
@@ -96,7 +82,7 @@ class TestOthersLocks:
                 cursor.execute(f"SELECT 1 FROM {table} WHERE {column} = %s FOR NO KEY UPDATE", [key])
 
         requests = [crowd.request(crowd.ada, to=dayo.email), *map(crowd.request, crowd.people[1:])]
-        with held_until(hold, lambda: len(ended) == 3):
+        with held_until(lambda: len(ended) == 3, hold):
             told = in_company(*requests, around=[noted(place) for place in range(4)], group=group)
         assert [answer.status for answer in told if isinstance(answer, Answer)] == [201] * 4
         assert ended[-1] == 0, "the others were not kept waiting"
@@ -128,7 +114,7 @@ class TestOthersLocks:
         group, served = Group(send_each), threading.Event()
         lone = threading.Thread(target=lambda: closing(lambda: crowd.requests[0].answer(group)))
         wallet = main_wallet(crowd.ada).pk
-        with held_until(lambda: Wallet.objects.select_for_update().get(pk=wallet), served.is_set):
+        with held_until(served.is_set, lambda: Wallet.objects.select_for_update().get(pk=wallet)):
             lone.start()
             until(lambda: group._combiner._leader is not None)
             answers = [request.answer(group) for request in crowd.requests[1:]]
@@ -169,21 +155,15 @@ class TestBroken:
         assert transactions_that_stored(*crowd.requests) == 4
 
     def test_a_miss_is_counted_though_others_are_after_its_key(self, crowd: Crowd) -> None:
-        def together(_sendings: Sequence[transfers.Sending], _may_wait: bool) -> list[Answer | None]:
-            raise KeyError("a mistake")
-
         guess = crowd.request(crowd.ada, pin="0000")
         others = [replace(guess, pin=None) for _ in range(5)]
-        told = in_company(guess, *others, crowd.requests[1], group=Group(together))
+        told = in_company(guess, *others, crowd.requests[1], group=Group(mistaken))
         assert isinstance(told[0], InvalidPin)
         assert isinstance(told[-1], Answer)
         assert TransactionPin.objects.get(user_id=crowd.ada.pk).failed_attempts == 1
 
     def test_before_the_parties_were_looked_at(self, crowd: Crowd) -> None:
-        def together(_sendings: Sequence[transfers.Sending], _may_wait: bool) -> list[Answer | None]:
-            raise KeyError("a mistake")
-
-        crowd.assert_all_sent_once(in_company(*crowd.requests, group=Group(together)))
+        crowd.assert_all_sent_once(in_company(*crowd.requests, group=Group(mistaken)))
 
     @pytest.mark.parametrize("answers", [0, 5])
     def test_by_too_few_or_too_many_answers(self, crowd: Crowd, answers: int) -> None:

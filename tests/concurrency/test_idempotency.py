@@ -22,6 +22,7 @@ from tests.databases import owner_session
 from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.users.parallel import run_in_process
+from tests.waiting import until
 from transactions.models import Transaction
 from users.models import User
 
@@ -140,7 +141,7 @@ class TestRefused:
         told: list[Answer] = []
         first = threading.Thread(target=lambda: told.append(closing(poor.pay)))
         first.start()
-        wait_for(tmp_path / "idempotency.refused.reached")
+        until((tmp_path / "idempotency.refused.reached").exists)
         fund(poor.ada, "10.00")
         second = poor.pay()
         pause.unlink()
@@ -218,14 +219,6 @@ def closing(work: Callable[[], Answer]) -> Answer:
         return work()
     finally:
         connections.close_all()
-
-
-def wait_for(file: Path) -> None:
-    """Wait until somebody has reached a point."""
-    deadline = time.monotonic() + 10
-    while not file.exists():
-        assert time.monotonic() < deadline, f"{file.name} never came"
-        time.sleep(0.01)
 
 
 def kill_who_commits() -> None:

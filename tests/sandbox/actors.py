@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 import httpx2
 
 from tests.clients import NO_CERTIFICATES
+from tests.waiting import until
 
 SECRET_KEY = "sk_test_0123456789abcdef"
 HOLD_S = 0.4
@@ -181,7 +181,4 @@ def receiver() -> Iterator[Receiver]:
 
 def eventually(is_so: Callable[[], bool]) -> None:
     """Wait for something another process does; fails when it does not come."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.02)
+    until(is_so, limit_s=PATIENCE_S)
