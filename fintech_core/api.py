@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
-from rest_framework import exceptions, serializers
+from rest_framework import exceptions
 from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -15,6 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 from fintech_core import idempotency, rehearsal
 from fintech_core.exceptions import PROBLEM_JSON, DomainError, request_id_of
 from fintech_core.idempotency import Answer, Company, Gate
+from fintech_core.serializers import Request
 from fintech_core.throttling import Rate, RateLimitHeaders
 
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -93,22 +94,14 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
     def _is_dry_run(self, request: HttpRequest) -> bool:
         return self.action in self.money_actions and request.query_params.get(DRY_RUN) == "true"
 
-    def read_body(self, serializer: type[serializers.Serializer[Any]], **context: Any) -> dict[str, Any]:
+    def read_body(self, serializer: type[Request], **context: Any) -> dict[str, Any]:
         """Return the validated body; raises ValidationError."""
-        return self._read(serializer, self.request.data, context)
+        return serializer.read(self.request.data, context)
 
-    def read_query(self, serializer: type[serializers.Serializer[Any]], **context: Any) -> dict[str, Any]:
+    def read_query(self, serializer: type[Request], **context: Any) -> dict[str, Any]:
         """Return the validated query parameters, paging left out; raises ValidationError."""
         named = {name: value for name, value in self.request.query_params.items() if name not in PAGING}
-        return self._read(serializer, named, context)
-
-    def _read(
-        self, serializer: type[serializers.Serializer[Any]], data: Any, context: dict[str, Any]
-    ) -> dict[str, Any]:
-        bound = serializer(data=data, context={"request": self.request, **context})
-        bound.is_valid(raise_exception=True)
-        values: dict[str, Any] = bound.validated_data
-        return values
+        return serializer.read(named, context)
 
     def answer_once(
         self,

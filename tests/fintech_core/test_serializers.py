@@ -1,11 +1,17 @@
-"""Requests: each has fields of its own, made without building them anew."""
+"""Requests: each thread reads them with one reader of a kind, of which nothing stays for the next."""
 
+import gc
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from threading import Barrier
 from typing import Any
 
 import pytest
 from rest_framework import serializers
 
 from fintech_core.serializers import MoneyRequest, Request, Text
+
+GOOD = {"amount": "1.00", "currency": "NGN"}
 
 
 class LineRequest(Request):
@@ -18,55 +24,78 @@ class OrderRequest(MoneyRequest):
     """A body with a field of every kind."""
 
     tags = serializers.ListField(child=Text(max_length=5), required=False)
-    facts = serializers.DictField(child=Text(max_length=5), required=False)
+    facts = serializers.DictField(child=Text(max_length=5), default=dict)
     line = LineRequest(required=False)
     lines = serializers.ListField(child=LineRequest(), required=False)
 
 
-def fields_of(request: Request) -> "list[serializers.Field[Any, Any, Any, Any]]":
-    """Return all fields of a request, those within others, too."""
-    found: list[serializers.Field[Any, Any, Any, Any]] = []
-    waiting: list[Any] = list(request.fields.values())
-    while waiting:
-        field = waiting.pop()
-        found.append(field)
-        waiting += [field.child] if hasattr(field, "child") else getattr(field, "fields", {}).values()
-    return found
-
-
-class TestFieldsOfARequest:
-    def test_all_of_them_lead_to_the_request_that_they_belong_to(self) -> None:
-        one, other = OrderRequest(context={"of": 1}), OrderRequest(context={"of": 2})
-        mine, theirs = fields_of(one), fields_of(other)
-        assert len(mine) == 11
-        assert all(field.root is one and field.context["of"] == 1 for field in mine)
-        assert all(field.root is other and field.context["of"] == 2 for field in theirs)
-        assert not {id(field) for field in mine} & {id(field) for field in theirs}
-
-    def test_what_is_changed_on_one_request_is_changed_there_alone(self) -> None:
-        changed = OrderRequest()
-        changed.fields["amount"].required = False
-        changed.fields["tags"].child.allow_blank = True  # type: ignore[attr-defined]
-        kept = OrderRequest()
-        assert kept.fields["amount"].required
-        assert not kept.fields["tags"].child.allow_blank  # type: ignore[attr-defined]
-
-    def test_the_messages_that_they_share_are_put_together_before(self) -> None:
-        shared = [validator for field in fields_of(OrderRequest()) for validator in field.validators]
-        messages = [validator.message for validator in shared if hasattr(validator, "limit_value")]
-        assert messages == ["Ensure this field has no more than 5 characters."] * 4
-
+class TestReadingABody:
     @pytest.mark.parametrize(
         ("part", "told"),
         [
+            ({"amount": "1.005"}, {"amount"}),
             ({"tags": ["short", "too long"]}, {"tags"}),
             ({"facts": {"colour": "too long"}}, {"facts"}),
             ({"line": {"note": "too long"}}, {"line"}),
             ({"lines": [{"note": "short"}, {"note": 5}]}, {"lines"}),
-            ({"tags": ["short"], "facts": {"a": "b"}, "line": {"note": "c"}, "lines": []}, set()),
+            ({"colour": "red"}, {"colour"}),
         ],
     )
-    def test_their_rules_hold(self, part: dict[str, Any], told: set[str]) -> None:
-        request = OrderRequest(data={"amount": "1.00", "currency": "NGN", **part})
-        assert request.is_valid() is not bool(told)
-        assert set(request.errors) == told
+    def test_the_rules_of_its_fields_hold_and_the_next_is_read_as_if_nothing_had_been(
+        self, part: dict[str, Any], told: set[str]
+    ) -> None:
+        with pytest.raises(serializers.ValidationError) as refused:
+            OrderRequest.read({**GOOD, **part}, {})
+        assert isinstance(refused.value.detail, dict)
+        assert set(refused.value.detail) == told
+        assert OrderRequest.read(GOOD, {}) == {"amount": Decimal("1.00"), "currency": "NGN", "facts": {}}
+
+    def test_what_is_no_object_is_refused(self) -> None:
+        for body in (None, [], "text", 5):
+            with pytest.raises(serializers.ValidationError) as refused:
+                OrderRequest.read(body, {})
+            assert isinstance(refused.value.detail, dict)
+            assert set(refused.value.detail) == {"non_field_errors"}
+
+    def test_a_missing_field_is_not_filled_from_the_last_body(self) -> None:
+        OrderRequest.read({**GOOD, "tags": ["a"], "line": {"note": "b"}}, {})
+        assert OrderRequest.read(GOOD, {}).keys() == {"amount", "currency", "facts"}
+        with pytest.raises(serializers.ValidationError):
+            OrderRequest.read({"currency": "NGN"}, {})
+
+    def test_its_context_is_its_own(self) -> None:
+        assert OrderRequest.read({"amount": "5"}, {"currency": "JPY"})["amount"] == Decimal(5)
+        with pytest.raises(serializers.ValidationError):
+            OrderRequest.read({"amount": "5.25"}, {"currency": "JPY"})
+        assert OrderRequest.read({"amount": "5.25"}, {})["amount"] == Decimal("5.25")
+
+    def test_what_is_done_with_its_values_concerns_nobody_else(self) -> None:
+        values = OrderRequest.read(GOOD, {})
+        values["facts"]["colour"] = "red"
+        values.pop("amount")
+        assert OrderRequest.read(GOOD, {}) == {"amount": Decimal("1.00"), "currency": "NGN", "facts": {}}
+
+    def test_threads_that_read_at_once_do_not_meet(self) -> None:
+        threads, all_there = 8, Barrier(8)
+
+        def reads(number: int) -> set[tuple[Decimal, str]]:
+            all_there.wait()
+            body = {"amount": f"{number}.00", "line": {"note": str(number)}}
+            values = [OrderRequest.read(body, {}) for _ in range(300)]
+            return {(one["amount"], one["line"]["note"]) for one in values}
+
+        with ThreadPoolExecutor(threads) as pool:
+            read = list(pool.map(reads, range(1, threads + 1)))
+        assert read == [{(Decimal(number), str(number))} for number in range(1, threads + 1)]
+
+    def test_nothing_is_left_for_the_search_for_garbage(self) -> None:
+        body = {**GOOD, "tags": ["a"], "facts": {"b": "c"}, "line": {"note": "d"}, "lines": [{"note": "e"}]}
+        OrderRequest.read(body, {})
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                OrderRequest.read(body, {})
+            assert gc.collect() == 0
+        finally:
+            gc.enable()
