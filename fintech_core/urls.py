@@ -15,10 +15,11 @@ handler403 = "fintech_core.views.permission_denied"
 handler404 = "fintech_core.views.not_found"
 handler500 = "fintech_core.views.server_error"
 
-# They are tried in this order: the way to the ledger is short.
 API_APPS = ("transactions", "users", "wallet", "payments", "billers", "cashback", "notifications")
 
+# Routes are tried one after the other, so the way to what is asked most is short: the API first, of it the ledger.
 urlpatterns = [
+    path("api/v1/", include([path("", include(f"{app}.urls")) for app in API_APPS])),
     path("", RedirectView.as_view(pattern_name="docs"), name="home"),
     path("health", views.health, name="health"),
     path("health/detailed", views.health_detailed, name="health-detailed"),
@@ -33,5 +34,4 @@ urlpatterns = [
     path("receipts/", include("transactions.pages")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    *(path("api/v1/", include(f"{app}.urls")) for app in API_APPS),
 ]
