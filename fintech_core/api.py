@@ -13,8 +13,9 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from fintech_core import idempotency, rehearsal
+from fintech_core.announcing import announcement_of
 from fintech_core.exceptions import PROBLEM_JSON, DomainError, request_id_of
-from fintech_core.idempotency import Answer, Company, Gate
+from fintech_core.idempotency import Answer, Errand, Gate, Group, Task
 from fintech_core.serializers import Request
 from fintech_core.throttling import Rate, RateLimitHeaders
 
@@ -43,11 +44,13 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
     """Base view set. ``query_parameters`` names, per action, what the query may hold; anything else is refused.
 
     ``money_actions`` are those that move money, by ``answer_once`` or ``answer_by_state``; they take ``?dry_run=true``.
+    ``groups`` names, per action, the group in which its requests may be done together.
     """
 
     lookup_value_regex = UUID_PATTERN
     query_parameters: ClassVar[Mapping[str, frozenset[str]]] = {}
     money_actions: ClassVar[frozenset[str]] = frozenset()
+    groups: ClassVar[Mapping[str, Group[Any]]] = {}
     filter_backends = ()
 
     def initial(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
@@ -112,22 +115,25 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         gate: Gate | None = None,
         toll: Callable[[], None] | None = None,
         ahead: Callable[[], None] | None = None,
-        company: Company[Any] | None = None,
+        task: Task | None = None,
         concerning: Collection[UUID] | None = None,
     ) -> Answer:
         """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), the toll, the work.
 
         A dry run knows neither key nor gate: the work runs and is rolled back. The ``toll`` charges a rate for what
         the work will tell, so a dry run pays it, too; it asks another server, so the gate is passed before T1 begins.
-        ``ahead`` sends what the work reads first. In ``company`` the same work may be done together with that of other
-        requests (behind a gate, without a toll); its task says what is sent ahead. A dry run tells the balances of
-        those whom it is ``concerning``, the asker unless others are named. Raises KeyMissing, KeyInvalid, KeyReused,
-        InProgress, and whatever gate and toll raise. Refusals by rule (422) come back as an Answer, since they are
-        stored too.
+        ``ahead`` sends what the work reads first. A ``task`` is the same work as data: it may be done together with
+        that of other requests in the action's group (behind a gate, without a toll), and says what is sent ahead. A dry
+        run tells the balances of those whom it is ``concerning``, the asker unless others are named. Raises KeyMissing,
+        KeyInvalid, KeyReused, InProgress, and whatever gate and toll raise. Refusals by rule (422) come back as an
+        Answer, since they are stored too.
         """
         self._require_declared()
         user_id = UUID(str(self.request.user.pk))
+        announcement = announcement_of(self.request)
         if self._is_dry_run(self.request):
+            if announcement is not None:
+                announcement.withdraw()
             if toll is not None:
                 toll()
             return self._rehearsed(work, (user_id,) if concerning is None else concerning)
@@ -146,11 +152,12 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
                 gate = None
             toll()
         alone = partial(idempotency.run, scope, work, gate=gate, request_id=request_id_of(self.request))
-        if company is None:
+        if task is None:
             return alone(ahead=ahead)
-        if gate is None or ahead is not None:
-            raise ImproperlyConfigured("what goes in company has a gate and no toll, and asks for itself")
-        return company.run(scope, gate, partial(alone, ahead=company.task.ask))
+        if gate is None or ahead is not None or self.action not in self.groups:
+            raise ImproperlyConfigured("a task has a group and a gate, no toll, and asks for itself")
+        errand = Errand(scope, gate, task, partial(alone, ahead=task.ask))
+        return self.groups[self.action].run(errand, announcement)
 
     def answer_by_state(self, *, work: Callable[[], Answer], concerning: Collection[UUID]) -> Answer:
         """Run a money POST that needs no key, since what it decides can be decided once; a dry run is rolled back."""

@@ -86,6 +86,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "fintech_core.announcing.Announce",
     "fintech_core.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -102,9 +103,8 @@ MIDDLEWARE = [
     "backoffice.middleware.BusinessTime",
 ]
 
-ROOT_URLCONF = "fintech_core.urls"
+ROOT_URLCONF, APPEND_SLASH = "fintech_core.urls", False
 WSGI_APPLICATION, ASGI_APPLICATION = "fintech_core.wsgi.application", "fintech_core.asgi.application"
-APPEND_SLASH = False
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

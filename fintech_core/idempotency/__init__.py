@@ -14,7 +14,7 @@ work reads first. Only the answers are looked at one after the other, so a repla
 nothing of what was read.
 """
 
-from fintech_core.idempotency.grouping import Company, Group
+from fintech_core.idempotency.grouping import Errand, Group, Task
 from fintech_core.idempotency.records import (
     KEPT_FOR,
     Answer,
@@ -31,13 +31,14 @@ from fintech_core.idempotency.running import Gate, Written, run
 __all__ = [
     "KEPT_FOR",
     "Answer",
-    "Company",
+    "Errand",
     "Gate",
     "Group",
     "InProgress",
     "KeyReused",
     "OutcomeUnknown",
     "Scope",
+    "Task",
     "Written",
     "find",
     "forget_expired",

@@ -26,7 +26,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from fintech_core import crashpoints
-from fintech_core.combining import Combiner
+from fintech_core.combining import Announcement, Combiner, Patience
 from fintech_core.exceptions import LOCK_NOT_AVAILABLE, DomainError, sqlstate_of
 from fintech_core.idempotency.records import Answer, Scope, store
 from fintech_core.idempotency.running import Claim, Gate, is_lost_connection, look_up
@@ -36,8 +36,9 @@ log = structlog.get_logger(__name__)
 
 # More in one transaction win little, and each waits for the last.
 MOST_IN_COMPANY = 16
-# Several times as long as a group takes; a lone request may wait longer, for a wallet.
-PATIENCE_S = 0.1
+# For its leader several times as long as a group takes (a lone request may take longer, for a wallet); for those on
+# their way about as long, which is what they would wait for the next group.
+PATIENCE = Patience(leader_s=0.1, company_s=0.015, on_the_way_s=0.05)
 # It counts for each lock.
 _WAIT_BRIEFLY = Statement("SET LOCAL lock_timeout = '50ms'")
 # For so long no group waits for a lock after one has waited in vain.
@@ -79,18 +80,6 @@ class _Missed:
 _Outcome = Answer | DomainError | _Lost | _Missed | None
 
 
-@dataclass(frozen=True, slots=True)
-class Company(Generic[AnyTask]):
-    """What a request wants done, and the group in which that may be done."""
-
-    group: "Group[AnyTask]"
-    task: AnyTask
-
-    def run(self, scope: Scope, gate: Gate, alone: Callable[[], Answer]) -> Answer:
-        """Answer the request once for its key, in company if there is any; raises what running it alone raises."""
-        return self.group.run(Errand(scope, gate, self.task, alone))
-
-
 class Group(Generic[AnyTask]):
     """The requests of one operation in this process, which may be done together.
 
@@ -102,12 +91,16 @@ class Group(Generic[AnyTask]):
         self._together = together
         self._hurries_until = 0.0
         self._combiner: Combiner[Errand[AnyTask], _Outcome] = Combiner(
-            self._carry_out, most=MOST_IN_COMPANY, patience_s=PATIENCE_S
+            self._carry_out, most=MOST_IN_COMPANY, patience=PATIENCE
         )
 
-    def run(self, errand: Errand[AnyTask]) -> Answer:
+    def announce(self) -> Announcement:
+        """Say that a request is on its way, for which whoever leads waits a moment."""
+        return self._combiner.announce()
+
+    def run(self, errand: Errand[AnyTask], announcement: Announcement | None = None) -> Answer:
         """Answer the request once for its key, in company if there is any. Raises what running it alone raises."""
-        outcome = self._combiner.run(errand)
+        outcome = self._combiner.run(errand, announcement)
         if isinstance(outcome, DomainError):
             raise outcome
         if isinstance(outcome, _Missed):

@@ -4,7 +4,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from uuid import uuid4
 from django.db import connection, connections
 
 from fintech_core import clock
-from fintech_core.idempotency import Answer, Company, Group, Scope, run
+from fintech_core.idempotency import Answer, Errand, Group, Scope, run
 from fintech_core.models import IdempotencyRecord
 from notifications.models import Event
 from tests.concurrency.racing import balances
@@ -58,7 +58,7 @@ class Request:
             return Answer(201, render(sent, viewer_id=self.sender.pk), document=("transaction", sent.pk))
 
         alone = partial(run, scope, send, gate=gate, ahead=sending.ask)
-        return Company(group, sending).run(scope, gate, alone)
+        return group.run(Errand(scope, gate, sending, alone))
 
 
 def payer(amount: str = "100.00") -> User:
@@ -147,21 +147,21 @@ def together(works: Sequence[Callable[[], object]], *, group: "Group[transfers.S
 def _somebody_under_way(group: "Group[transfers.Sending]") -> Any:
     """Let a request of nobody's lead the group until the end; nobody loses patience with it."""
     combiner, go_on = group._combiner, threading.Event()
-    patience_s, combiner._patience_s = combiner._patience_s, LIMIT_S
+    patience, combiner._patience = combiner._patience, replace(combiner._patience, leader_s=LIMIT_S)
 
     def stay() -> Answer:
         assert go_on.wait(LIMIT_S)
         return Answer(204, {})
 
     nobody: Any = None
-    holder = threading.Thread(target=lambda: Company(group, nobody).run(nobody, nobody, stay))
+    holder = threading.Thread(target=lambda: group.run(Errand(nobody, nobody, nobody, stay)))
     holder.start()
     try:
         yield
     finally:
         go_on.set()
         holder.join(LIMIT_S)
-        combiner._patience_s = patience_s
+        combiner._patience = patience
 
 
 def transactions_that_stored(*requests: Request | str) -> int:

@@ -1,4 +1,4 @@
-"""Combining: alone without delay, together behind somebody, each once, and nobody waits for a leader that is stuck."""
+"""Combining: alone without delay, together behind somebody or with those on their way, each once, none stuck."""
 
 import threading
 import time
@@ -6,17 +6,27 @@ from collections.abc import Sequence
 
 import pytest
 
-from fintech_core.combining import Combiner
+from fintech_core.combining import Combiner, Patience
 from tests.waiting import until
 
 LONG_S = 10.0
+PATIENCE = Patience(leader_s=LONG_S, company_s=LONG_S, on_the_way_s=LONG_S)
 
 
 class Work:
     """Doubles numbers, one group after the other; a group that is led by one of ``holds`` waits until it may go on."""
 
-    def __init__(self, *, most: int = 10, patience_s: float = LONG_S, holds: Sequence[int] = (0,)) -> None:
-        self.combiner: Combiner[int, int] = Combiner(self._carry_out, most=most, patience_s=patience_s)
+    def __init__(
+        self,
+        *,
+        most: int = 10,
+        leader_s: float = LONG_S,
+        company_s: float = LONG_S,
+        on_the_way_s: float = LONG_S,
+        holds: Sequence[int] = (0,),
+    ) -> None:
+        patience = Patience(leader_s=leader_s, company_s=company_s, on_the_way_s=on_the_way_s)
+        self.combiner: Combiner[int, int] = Combiner(self._carry_out, most=most, patience=patience)
         self.groups: list[list[int]] = []
         self.outcomes: dict[int, int | None] = {}
         self.failures: dict[int, Exception] = {}
@@ -101,7 +111,7 @@ class TestFailures:
         assert work.combiner.run(7) == 14
 
     def test_too_few_outcomes_leave_nobody_waiting(self) -> None:
-        short: Combiner[int, int] = Combiner(lambda _tasks: [], most=2, patience_s=LONG_S)
+        short: Combiner[int, int] = Combiner(lambda _tasks: [], most=2, patience=PATIENCE)
         with pytest.raises(ValueError, match="shorter"):
             short.run(1)
         with pytest.raises(ValueError, match="shorter"):
@@ -110,7 +120,7 @@ class TestFailures:
 
 class TestPatience:
     def test_whoever_has_waited_long_enough_takes_over_with_all_who_wait(self) -> None:
-        work = Work(patience_s=1.0)
+        work = Work(leader_s=1.0)
         work.lead(0)
         work.wait(1, 2)
         until(lambda: work.outcomes == {1: 2, 2: 4})
@@ -120,7 +130,7 @@ class TestPatience:
         assert work.outcomes[0] == 0
 
     def test_a_stuck_one_that_ends_takes_the_lead_from_nobody(self) -> None:
-        work = Work(patience_s=0.05, holds=(0, 1))
+        work = Work(leader_s=0.05, holds=(0, 1))
         work.lead(0)
         work.lead(1)
         work.may_go[0].set()
@@ -132,7 +142,7 @@ class TestPatience:
         assert work.combiner._leader is None
 
     def test_whoever_is_being_carried_out_waits_for_its_end_however_long_it_takes(self) -> None:
-        work = Work(patience_s=1.0, holds=(0, 1))
+        work = Work(leader_s=1.0, holds=(0, 1))
         work.lead(0)
         work.wait(1, 2)
         work.may_go[0].set()
@@ -143,9 +153,87 @@ class TestPatience:
         assert (work.groups, work.outcomes) == ([[0], [1, 2]], {0: 0, 1: 2, 2: 4})
 
 
+class TestOnTheWay:
+    """Whoever leads waits for those that are announced; 1 leads in these tests, and 2 comes or does not."""
+
+    @staticmethod
+    def about_to_lead(work: Work) -> None:
+        """Bring 1, and return once it leads and waits for company."""
+        work._start(1)
+        until(lambda: work.combiner._leader is not None)
+        time.sleep(0.05)
+        assert work.groups == []
+
+    def test_whoever_was_announced_goes_along(self) -> None:
+        work = Work()
+        announcement = work.combiner.announce()
+        self.about_to_lead(work)
+        assert work.combiner.run(2, announcement) == 4
+        work.end()
+        assert (work.groups, work.outcomes) == ([[1, 2]], {1: 2})
+
+    def test_whoever_was_withdrawn_is_waited_for_no_longer(self) -> None:
+        work = Work()
+        announcement, other = work.combiner.announce(), work.combiner.announce()
+        self.about_to_lead(work)
+        announcement.withdraw()
+        announcement.withdraw()
+        time.sleep(0.05)
+        assert work.groups == []
+        other.withdraw()
+        work.end()
+        assert (work.groups, work.outcomes) == ([[1]], {1: 2})
+
+    def test_nobody_waits_for_oneself(self) -> None:
+        work = Work()
+        announcement = work.combiner.announce()
+        assert work.combiner.run(1, announcement) == 2
+        announcement.withdraw()
+        assert work.combiner.run(2, announcement) == 4
+        assert work.groups == [[1], [2]]
+
+    def test_it_is_but_a_moment(self) -> None:
+        work = Work(company_s=0.05)
+        announcement = work.combiner.announce()
+        assert work.combiner.run(1) == 2
+        assert work.combiner.run(2, announcement) == 4
+        assert work.groups == [[1], [2]]
+
+    def test_nobody_waits_for_who_has_been_on_the_way_for_long(self) -> None:
+        work = Work(on_the_way_s=0.01)
+        slow = work.combiner.announce()
+        time.sleep(0.02)
+        assert work.combiner.run(1) == 2
+        work.combiner.announce().withdraw()
+        assert work.combiner.run(2) == 4
+        slow.withdraw()
+        assert work.groups == [[1], [2]]
+
+    def test_a_full_company_waits_for_nobody(self) -> None:
+        work = Work(most=2)
+        announcement, missing = work.combiner.announce(), work.combiner.announce()
+        self.about_to_lead(work)
+        assert work.combiner.run(2, announcement) == 4
+        work.end()
+        assert (work.groups, work.outcomes) == ([[1, 2]], {1: 2})
+        missing.withdraw()
+
+    def test_those_who_wait_lose_patience_with_a_leader_who_waits(self) -> None:
+        work = Work(leader_s=0.1, company_s=0.5)
+        announcement = work.combiner.announce()
+        self.about_to_lead(work)
+        work._start(2)
+        until(lambda: work.outcomes == {1: 2, 2: 4})
+        assert sorted(work.groups) == [[1], [2]]
+        announcement.withdraw()
+
+
 class TestManyThreads:
-    @pytest.mark.parametrize("patience_s", [LONG_S, 0.0005])
-    def test_each_task_is_carried_out_once_and_gets_its_own_outcome(self, patience_s: float) -> None:
+    @pytest.mark.parametrize("leader_s", [LONG_S, 0.0005])
+    @pytest.mark.parametrize("company_s", [LONG_S, 0.0005])
+    def test_each_task_is_carried_out_once_and_gets_its_own_outcome(
+        self, leader_s: float, company_s: float
+    ) -> None:
         seen: list[int] = []
 
         def carry_out(tasks: Sequence[int]) -> list[int | None]:
@@ -153,13 +241,17 @@ class TestManyThreads:
             time.sleep(0.001)
             return [2 * task for task in tasks]
 
-        combiner: Combiner[int, int] = Combiner(carry_out, most=4, patience_s=patience_s)
+        patience = Patience(leader_s=leader_s, company_s=company_s, on_the_way_s=LONG_S)
+        combiner: Combiner[int, int] = Combiner(carry_out, most=4, patience=patience)
         wrong: list[int] = []
 
         def bring(number: int) -> None:
-            wrong.extend(
-                task for task in range(number * 100, number * 100 + 60) if combiner.run(task) != 2 * task
-            )
+            for task in range(number * 100, number * 100 + 60):
+                announcement = combiner.announce() if task % 3 else None
+                if announcement is not None and task % 5 == 0:
+                    announcement.withdraw()
+                if combiner.run(task, announcement) != 2 * task:
+                    wrong.append(task)
 
         threads = [threading.Thread(target=bring, args=(number,)) for number in range(12)]
         for thread in threads:
@@ -168,4 +260,5 @@ class TestManyThreads:
             thread.join(30)
             assert not thread.is_alive()
         assert wrong == []
+        assert not combiner._announced
         assert sorted(seen) == sorted(number * 100 + task for number in range(12) for task in range(60))

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from fintech_core import clock
 from fintech_core.api import LOOKUPS, PAGING, ApiViewSet
 from fintech_core.headers import IDEMPOTENCY_KEY, IF_MATCH
-from fintech_core.idempotency import Answer, Company, Group
+from fintech_core.idempotency import Answer, Group
 from fintech_core.throttling import Rate
 from transactions import selectors
 from transactions.models import Transaction
@@ -67,6 +67,7 @@ class TransferViewSet(ApiViewSet):
     """Sending money to another person."""
 
     money_actions: ClassVar = frozenset({"create"})
+    groups: ClassVar = {"create": TRANSFERS}
     rate_limits: ClassVar = {
         "create": (Rate(30, 60, "user", "transfer"),),
         "lookup": (LOOKUPS,),
@@ -95,7 +96,7 @@ class TransferViewSet(ApiViewSet):
             body=body,
             work=lambda: _send(sending),
             gate=pins.PinGate(user_id=sender.pk, pin=pin),
-            company=Company(TRANSFERS, sending),
+            task=sending,
         )
         return self.respond(answer)
 
