@@ -23,7 +23,8 @@ pytestmark = pytest.mark.usefixtures("committed_db")
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Write every second transfer of a batch as a part, and prove the ledger in the end."""
+    """Write the first transfer of a batch as a part, then every second, and prove the ledger in the end."""
+    monkeypatch.setattr(writing, "FIRST_PART_ENTRIES", 2)
     monkeypatch.setattr(writing, "PART_ENTRIES", 4)
     yield
     assert verify().findings == ()
@@ -73,6 +74,16 @@ class TestParts:
         with CaptureQueriesContext(connection) as asked:
             post_many(*drafts)
         assert sum("INSERT INTO transactions_ledgerentry" in query["sql"] for query in asked) == 3
+
+    def test_the_first_is_short_so_that_the_server_begins(self, ada: User) -> None:
+        made = post_many(*[transfer(ada, UserFactory(), "1.00") for _ in range(6)])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM transactions_transaction WHERE id = ANY(%s)"
+                " GROUP BY cmin::text::int ORDER BY cmin::text::int",
+                [[row.pk for row in made]],
+            )
+            assert [count for (count,) in cursor.fetchall()] == [1, 2, 2, 1]
 
     def test_each_on_its_own_goes_round_what_is_refused(self, ada: User) -> None:
         bola = UserFactory()

@@ -19,7 +19,8 @@ from transactions.models import Transaction
 from transactions.services.locking import LockedWallet
 from transactions.services.write_statements import TRANSACTION_ID_AND_TIME, WRITE
 
-# How much of a large step the server is given while the rest is decided, in entries.
+# How much of a large step the server is given while the rest is decided, in entries; first a little, so that it begins.
+FIRST_PART_ENTRIES = 100
 PART_ENTRIES = 400
 
 
@@ -103,7 +104,8 @@ class Batch:
     @property
     def has_a_part(self) -> bool:
         """Whether enough was decided since the last part to let the server begin with it."""
-        return len(self.entries) - self.written_entries >= PART_ENTRIES
+        enough = PART_ENTRIES if self.written_entries else FIRST_PART_ENTRIES
+        return len(self.entries) - self.written_entries >= enough
 
     @property
     def is_empty(self) -> bool:

@@ -85,7 +85,8 @@ def installed() -> Iterator[None]:
         patch.setattr(psycopg.Cursor, "execute", execute_with_stop)
         patch.setattr(base, "converse", converse_with_stop)
         patch.setattr(base, "start", start_with_stop)
-        patch.setattr(writing, "PART_ENTRIES", 2)  # so that small steps are written in parts, too
+        for length in ("FIRST_PART_ENTRIES", "PART_ENTRIES"):
+            patch.setattr(writing, length, 2)  # so that small steps are written in parts, too
         yield
 
 
