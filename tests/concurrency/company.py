@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -144,10 +144,20 @@ def together(works: Sequence[Callable[[], object]], *, group: "Group[transfers.S
 
 
 @contextlib.contextmanager
-def _somebody_under_way(group: "Group[transfers.Sending]") -> Any:
+def patience(group: "Group[transfers.Sending]" = TRANSFERS, **given: float) -> Iterator[None]:
+    """Let whoever leads the group be as patient as it says, and nobody lose patience with whoever leads."""
+    combiner = group._combiner
+    kept, combiner._patience = combiner._patience, replace(combiner._patience, leader_s=LIMIT_S, **given)
+    try:
+        yield
+    finally:
+        combiner._patience = kept
+
+
+@contextlib.contextmanager
+def _somebody_under_way(group: "Group[transfers.Sending]") -> Iterator[None]:
     """Let a request of nobody's lead the group until the end; nobody loses patience with it."""
-    combiner, go_on = group._combiner, threading.Event()
-    patience, combiner._patience = combiner._patience, replace(combiner._patience, leader_s=LIMIT_S)
+    go_on = threading.Event()
 
     def stay() -> Answer:
         assert go_on.wait(LIMIT_S)
@@ -155,13 +165,13 @@ def _somebody_under_way(group: "Group[transfers.Sending]") -> Any:
 
     nobody: Any = None
     holder = threading.Thread(target=lambda: group.run(Errand(nobody, nobody, nobody, stay)))
-    holder.start()
-    try:
-        yield
-    finally:
-        go_on.set()
-        holder.join(LIMIT_S)
-        combiner._patience = patience
+    with patience(group):
+        holder.start()
+        try:
+            yield
+        finally:
+            go_on.set()
+            holder.join(LIMIT_S)
 
 
 def transactions_that_stored(*requests: Request | str) -> int:

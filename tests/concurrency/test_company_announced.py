@@ -3,8 +3,6 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from typing import Any
@@ -15,7 +13,7 @@ from django.db import connections
 from django.http import HttpResponse
 from rest_framework.test import APIClient
 
-from tests.concurrency.company import Crowd, transactions_that_stored
+from tests.concurrency.company import Crowd, patience, transactions_that_stored
 from tests.concurrency.racing import balances, held_until
 from tests.transactions.money import PIN, main_wallet
 from tests.waiting import until
@@ -75,17 +73,6 @@ class Post:
         """Wait for the answer and return its status."""
         self._thread.join(LONG_S)
         return self.answers[0].status_code
-
-
-@contextmanager
-def patience(**given: float) -> Iterator[None]:
-    """Let whoever leads the transfers be as patient as it says, and nobody else lose patience."""
-    kept = COMBINER._patience
-    COMBINER._patience = replace(kept, leader_s=LONG_S, **given)
-    try:
-        yield
-    finally:
-        COMBINER._patience = kept
 
 
 @pytest.fixture

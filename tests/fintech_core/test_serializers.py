@@ -50,6 +50,10 @@ class TestReadingABody:
         assert set(refused.value.detail) == told
         assert OrderRequest.read(GOOD, {}) == {"amount": Decimal("1.00"), "currency": "NGN", "facts": {}}
 
+    def test_good_values_of_every_kind_are_returned(self) -> None:
+        part = {"tags": ["short"], "facts": {"a": "b"}, "line": {"note": "c"}, "lines": []}
+        assert OrderRequest.read({**GOOD, **part}, {}) == {**GOOD, "amount": Decimal("1.00"), **part}
+
     def test_what_is_no_object_is_refused(self) -> None:
         for body in (None, [], "text", 5):
             with pytest.raises(serializers.ValidationError) as refused:
