@@ -70,7 +70,7 @@ def ledger_contenders(main: Ground, hordak: Ground) -> list[Contender]:
         Pool("one fee account", main, "transfers:one_fee_account"),
         Pool("own fee accounts", main, "transfers:own_fee_account"),
         Pool("one receiver", main, "transfers:to_one_merchant"),
-        Pool("single", main, "transfers:spread", processes=1),
+        Pool("single, new sessions", main, "transfers:spread_over_new_sessions", processes=1),
         Pool("single after batches", main, "transfers:after_a_batch", processes=1),
         Pool("batches", main, "transfers:in_batches", processes=1),
         Pool("batches, new sessions", main, "transfers:in_batches_of_new_sessions", processes=1),
@@ -98,7 +98,7 @@ def growth_contenders(ledgers: Ledgers) -> list[Contender]:
 def figures_of_the_ledger(rates: Rates) -> dict[str, float]:
     """Compare the ledger's contenders."""
     best_sql = max(SCRIPTS, key=lambda name: statistics.median(rates[name]))
-    fresh = ratio(rates, "batches, new sessions", "single")
+    fresh = ratio(rates, "batches, new sessions", "single, new sessions")
     used = ratio(rates, "batches", "single after batches")
     return {
         "transfer_vs_sql": ratio(rates, "transfer", f"sql x{CLIENTS}"),

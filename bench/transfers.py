@@ -46,6 +46,12 @@ def own_fee_account(number: int) -> Step:
     return partial(_send_for_a_fee, random.Random(number), CURRENCIES[number % len(CURRENCIES)])
 
 
+def spread_over_new_sessions(number: int) -> Step:
+    """Send one by one, each thousand over a connection that was just opened."""
+    step = spread(number)
+    return lambda: _anew(lambda: sum(step() for _ in range(BATCH)))
+
+
 def after_a_batch(number: int) -> Step:
     """Send one by one in a session that has posted batches before."""
     step = in_batches(number)

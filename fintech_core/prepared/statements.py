@@ -36,8 +36,12 @@ def as_json_rows(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def as_array(values: Iterable[UUID]) -> str:
-    """Write UUIDs as one parameter for ``%s::uuid[]``. They need no quotes, which psycopg looks for in each of them."""
-    return "{" + ",".join(map(str, values)) + "}"
+    """Write UUIDs as one parameter for ``%s::uuid[]``.
+
+    They need no quotes, which psycopg looks for in each of them, and PostgreSQL reads them without hyphens, which
+    ``str`` puts in one by one.
+    """
+    return "{" + ",".join(value.hex for value in values) + "}"
 
 
 @dataclass(frozen=True, slots=True)

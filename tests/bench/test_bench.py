@@ -69,7 +69,7 @@ class TestFigures:
             "sql x16": [190.0], "fn": [300.0], "bare": [120.0], "naive": [25.0], "hordak": [50.0],
             "hordak, posting alone": [80.0],
             "one fee account": [90.0], "own fee accounts": [100.0], "one receiver": [60.0],
-            "sql, one receiver": [75.0], "fn, one receiver": [200.0], "single": [40.0],
+            "sql, one receiver": [75.0], "fn, one receiver": [200.0], "single, new sessions": [40.0],
             "single after batches": [50.0], "batches": [500.0], "batches, new sessions": [480.0],
         }  # fmt: skip
         found = plan.figures_of_the_ledger(rates)
