@@ -98,7 +98,7 @@ class Combiner(Generic[Task, Outcome]):
             self._end(announcement)
 
     def _end(self, announcement: Announcement) -> None:
-        if self._announced.pop(announcement, None) is not None and not self._announced:
+        if self._announced.pop(announcement, None) is not None and self._is_company_here():
             self._company_is_here.notify_all()
 
     def run(self, task: Task, announcement: Announcement | None = None) -> Outcome | None:

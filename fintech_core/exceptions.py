@@ -12,12 +12,16 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
+from fintech_core.database.base import FORGOTTEN
+
 log = structlog.get_logger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
 LOCK_NOT_AVAILABLE = "55P03"
 # A conflict with state stays one; the 409 that passes by itself (a busy key) says so on its class.
 RETRYABLE_STATUSES = frozenset({429, 502, 503})
+# Classes of PostgreSQL's codes: lost connections, broken transactions, no room, conflicts, a server that stops.
+_UNAVAILABLE = frozenset({"08", "25", "53", "40", "57"})
 
 
 def sqlstate_of(error: Exception) -> str:
@@ -132,18 +136,13 @@ def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response | 
 
 
 def _database_problem(error: Exception, request_id: str | None) -> dict[str, Any] | None:
-    """Tell a database that is down, full, read-only or busy as 503; leave programming errors to be a 500."""
+    """Tell a database that is down, full, read-only, busy or being migrated as 503; leave programming errors a 500."""
     sqlstate = sqlstate_of(error)
     if sqlstate == LOCK_NOT_AVAILABLE:
         detail = "Another operation holds what this one needs. Try again in a moment."
         return problem("busy", 503, "Busy", detail, request_id=request_id, retryable=True)
-    if isinstance(error, (OperationalError, InterfaceError)) or sqlstate[:2] in {
-        "08",
-        "25",
-        "53",
-        "57",
-        "40",
-    }:
+    is_down = isinstance(error, (OperationalError, InterfaceError)) or sqlstate[:2] in _UNAVAILABLE
+    if is_down or sqlstate in FORGOTTEN:
         log.error("database_unavailable", sqlstate=sqlstate, error=type(error).__name__)
         return domain_problem(
             ServiceUnavailable("The database does not answer. Try again shortly."), request_id

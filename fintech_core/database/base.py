@@ -12,7 +12,8 @@ that the server and we work at the same time.
 Between the lock of a wallet and COMMIT every round trip is time in which nobody else may move that wallet's money.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -29,6 +30,9 @@ from fintech_core.libpq import Message, checked, converse, start
 
 # A server from which nothing comes any more is given up after seconds, not after TCP's quarter of an hour.
 HEARD_FROM: Final = {"tcp_user_timeout": 20_000, "keepalives_idle": 10, "keepalives_interval": 5}
+# The session has lost what it learnt: a table's column has another type now ("cached plan must not change result
+# type", feature_not_supported), or a pooler has discarded it (invalid_sql_statement_name). A new one learns it anew.
+FORGOTTEN: Final = frozenset({"0A000", "26000"})
 
 
 class InstantLoader(TimestamptzLoader):
@@ -67,9 +71,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def start(self, message: Message) -> None:
         """Send what waits and the message, and go on while the server works; errors are raised by what is next."""
-        messages, self._waiting = [*self._waiting, message], []
-        with self.wrap_database_errors:
-            self._under_way = start(self.connection, messages, self._under_way)
+        with self._unbroken(), self.wrap_database_errors:
+            self._under_way = start(self.connection, [*self._waiting, message], self._under_way)
+            self._waiting = []
 
     def say_what_waits(self) -> None:
         """Send what waits, and hear what is under way, if anything is. Raises Django's database errors."""
@@ -77,21 +81,37 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._converse(self._waiting)
 
     def _converse(self, messages: list[Message]) -> None:
-        under_way, self._under_way, self._waiting = self._under_way, [], []
-        with self.wrap_database_errors:
-            converse(self.connection, messages, under_way)
+        with self._unbroken(), self.wrap_database_errors:
+            try:
+                converse(self.connection, messages, self._under_way)
+            except Error as error:
+                if error.sqlstate in FORGOTTEN:
+                    self.close_at = 0.0  # Django looks at it when the request or the task ends
+                raise
+            finally:
+                self._under_way, self._waiting = [], []
+
+    @contextmanager
+    def _unbroken(self) -> Iterator[None]:
+        """Close psycopg's connection where anything but a database error breaks off what is done here.
+
+        What waits may be lost then, and a transaction that lacks a part must not be committed: COMMIT fails aloud. The
+        connection of Django's stays open, since it passes over COMMIT on one that was closed within a transaction.
+        """
+        try:
+            yield
+        except DjangoError:
+            raise
+        except BaseException:
+            if self.connection is not None:
+                self.connection.close()
+            raise
 
     def _give_up_what_is_under_way(self) -> None:
-        """Hear it to its end, whatever it says: what it belongs to is rolled back. Who breaks that off closes all."""
-        if not self._under_way:
-            return
-        try:
-            self._converse([])
-        except DjangoError:
-            return
-        except BaseException:
-            self.close()
-            raise
+        """Hear it to its end, whatever it says: what it belongs to is rolled back."""
+        if self._under_way:
+            with suppress(DjangoError):
+                self._converse([])
 
     def is_usable(self) -> bool:
         """Say whether the server still answers."""
@@ -152,9 +172,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Raises Django's database errors: InternalError, too, where the server rolled back because an earlier error was
         passed over. Whatever else breaks the wait off closes the connection, and the outcome is unknown.
         """
-        is_begun = self.connection is not None and (
-            self.connection.pgconn.transaction_status != TransactionStatus.IDLE
-        )
+        is_begun = self.connection is not None and self._status() != TransactionStatus.IDLE
         if not is_begun and self._only_commands_wait():
             self._waiting.clear()
             return
@@ -181,10 +199,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._command(self.ops.savepoint_create_sql(sid))
 
     def _savepoint_commit(self, sid: str) -> None:
+        """Let RELEASE wait; after an error that was passed over it fails at once, and Django goes back."""
         self._command(self.ops.savepoint_commit_sql(sid))
+        if self._status() == TransactionStatus.INERROR:
+            self.say_what_waits()
 
     def _savepoint_rollback(self, sid: str) -> None:
-        """Go back to the savepoint; where it still waits nothing has happened since."""
+        """Go back to the savepoint; where it still waits nothing has happened since.
+
+        Where there is nothing to go back to any more the connection is closed, so that COMMIT fails aloud. An error
+        here would let Django roll back by itself when the transaction ends, and say nothing at all.
+        """
         made = self.ops.savepoint_create_sql(sid).encode()
         waiting = [message.text for message in self._waiting]
         command = self.ops.savepoint_rollback_sql(sid)
@@ -194,7 +219,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
         else:
             self._waiting.clear()
             self._give_up_what_is_under_way()
-            self.say(Message(command.encode()))
+            try:
+                self.say(Message(command.encode()))
+            except DjangoError:
+                if self._status() not in (TransactionStatus.UNKNOWN, TransactionStatus.INERROR):
+                    raise
+                self.connection.close()
+
+    def _status(self) -> TransactionStatus:
+        """Return how the server sees the transaction, as far as we have heard; UNKNOWN without a connection."""
+        if self.connection is None or self.connection.closed:
+            return TransactionStatus.UNKNOWN
+        return TransactionStatus(self.connection.pgconn.transaction_status)
 
     def _only_commands_wait(self) -> bool:
         return all(message.is_command for message in self._waiting)

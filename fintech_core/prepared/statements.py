@@ -162,7 +162,8 @@ class Reply:
             raise TransactionManagementError(
                 "the statement never ran: what it belonged to failed or was rolled back before"
             )
-        return self._session.rows(self._message.result)
+        with self._database.wrap_database_errors:
+            return self._session.rows(self._message.result)
 
     def row(self) -> Answer | None:
         """Return the first row, or None; raises what ``rows`` raises."""

@@ -209,6 +209,17 @@ class TestOnTheWay:
         slow.withdraw()
         assert work.groups == [[1], [2]]
 
+    def test_who_has_been_on_the_way_for_long_holds_up_nobody_else_who_comes(self) -> None:
+        work = Work(leader_s=1, on_the_way_s=0.3)
+        slow = work.combiner.announce()
+        time.sleep(0.35)
+        fresh = work.combiner.announce()
+        self.about_to_lead(work)
+        assert work.combiner.run(2, fresh) == 4
+        work.end()
+        assert (work.groups, work.outcomes) == ([[1, 2]], {1: 2})
+        slow.withdraw()
+
     def test_a_full_company_waits_for_nobody(self) -> None:
         work = Work(most=2)
         announcement, missing = work.combiner.announce(), work.combiner.announce()
