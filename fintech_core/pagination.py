@@ -1,5 +1,6 @@
 """Cursor pagination: stable while rows are added, no counting, no page numbers."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError as NotOfThisField
@@ -36,9 +37,11 @@ class NewestFirst(CursorPagination):
         if cursor is not None and cursor.position is not None:
             first = self.get_ordering(request, queryset, view)[0].removeprefix("-")
             try:
-                queryset.model._meta.get_field(first).to_python(cursor.position)
+                position = queryset.model._meta.get_field(first).to_python(cursor.position)
             except NotOfThisField:
                 raise _unknown_cursor() from None
+            if isinstance(position, datetime) and position.utcoffset() != timedelta(0):
+                raise _unknown_cursor()  # ours are in UTC, and PostgreSQL knows fewer offsets than Python
         return super().paginate_queryset(queryset, request, view)
 
     def decode_cursor(self, request: Request) -> Cursor | None:

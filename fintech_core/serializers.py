@@ -224,4 +224,4 @@ def instant(value: datetime | None) -> str | None:
     """Write an instant as RFC 3339 in UTC with ``Z``; None stays null."""
     if value is None:
         return None
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -42,7 +43,7 @@ def render(transaction: Transaction, *, viewer_id: UUID, links: Links | None = N
     links = links or Links.of(transaction)
     received = transaction.from_user_id != viewer_id and transaction.to_user_id == viewer_id
     currency = transaction.currency
-    fee = transaction.fee * 0 if received else transaction.fee
+    amount, fee = amount_for(transaction, viewer_id), transaction.fee * 0 if received else transaction.fee
     pending = transaction.status == TransactionStatus.PENDING
     return {
         "id": str(transaction.pk),
@@ -50,9 +51,9 @@ def render(transaction: Transaction, *, viewer_id: UUID, links: Links | None = N
         "type": transaction.type,
         "status": transaction.status,
         "direction": direction_for(transaction, viewer_id),
-        "amount": amount_text(transaction.amount, currency),
+        "amount": amount_text(amount, currency),
         "fee": amount_text(fee, currency),
-        "total": amount_text(transaction.amount + fee, currency),
+        "total": amount_text(amount + fee, currency),
         "currency": currency,
         "counterparty": {"name": counterparty_name(transaction, viewer_id)},
         "description": transaction.description,
@@ -84,9 +85,20 @@ def answer(transaction_id: UUID) -> Answer:
 
 def with_parties() -> Any:
     """Return transactions with everything that rendering reads, in a fixed number of queries."""
-    return Transaction.objects.select_related("from_user", "to_user", "reversed_by").prefetch_related(
-        "refunds"
-    )
+    return Transaction.objects.select_related(
+        "from_user", "to_user", "reverses", "reversed_by"
+    ).prefetch_related("refunds")
+
+
+def amount_for(transaction: Transaction, viewer_id: UUID) -> Decimal:
+    """Return what moved for this side, in major units, without a fee.
+
+    A reversal gives the payer the fee back, too; whoever gives the money back never had that.
+    """
+    gives_back = transaction.from_user_id == viewer_id and transaction.to_user_id != viewer_id
+    if transaction.reverses is not None and gives_back:
+        return transaction.amount - transaction.reverses.fee
+    return transaction.amount
 
 
 def direction_for(transaction: Transaction, viewer_id: UUID) -> str:

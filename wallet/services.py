@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from fintech_core import audit
 from fintech_core.exceptions import NotFound
 from notifications.services import publish
+from users.errors import OwnCase
 from users.models import User
 from wallet.enums import STATUS_SOURCES, WalletKind, WalletStatus
 from wallet.errors import WalletExists, WalletStateConflict
@@ -47,7 +48,7 @@ def freeze_wallet(
 ) -> Wallet:
     """Stop money at this wallet: ``frozen`` (in and out) or ``no_debit`` (out).
 
-    Raises WalletStateConflict, and PreconditionFailed when ``if_match`` names another state of the wallet.
+    Raises OwnCase, WalletStateConflict, and PreconditionFailed when ``if_match`` names another state of the wallet.
     """
     return _set_status(
         wallet_id=wallet_id, to=status, actor=actor, reason=reason, event="wallet.frozen", if_match=if_match
@@ -74,6 +75,8 @@ def _set_status(
     wallet = Wallet.objects.select_for_update(no_key=True).filter(pk=wallet_id).first()
     if wallet is None:
         raise NotFound
+    if wallet.owner_id == actor.pk:
+        raise OwnCase("Somebody else has to decide about your own wallet.")
     require_match(wallet, if_match)
     if wallet.status not in STATUS_SOURCES.get(to, frozenset()):
         raise WalletStateConflict(f"A wallet that is {wallet.status} cannot become {to}.")

@@ -207,6 +207,13 @@ class TestClosing:
             with pytest.raises(Exception, match=r"append_only|permission denied"), transaction.atomic():
                 attack()
 
+    @pytest.mark.parametrize("month", [date(1, 1, 1), date(1926, 1, 1), date(9999, 12, 1)])
+    def test_a_first_month_that_was_mistyped_is_refused(self, staff: tuple[User, User], month: date) -> None:
+        """Every month after it would have to be closed before any of today's."""
+        with pytest.raises(MonthNotClosable):
+            months.close_month(month=month, actor=staff[0], reason="month end", now=clock.now())
+        assert not ClosedMonth.objects.exists()
+
     def test_a_month_that_is_not_over_stays_open(self, staff: tuple[User, User]) -> None:
         this_month = clock.business_day(clock.now()).replace(day=1)
         with pytest.raises(MonthNotClosable):

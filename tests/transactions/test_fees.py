@@ -28,6 +28,7 @@ from transactions.drafts import (
 )
 from transactions.errors import ChartViolation, FeeRuleRefused, InsufficientFunds
 from transactions.models import FeeRule, Transaction
+from transactions.receipts.reading import receipt_for
 from transactions.rendering import NEWLY_MADE, render
 from transactions.services import TransactionService
 from transactions.services.fee_rules import add_fee_rule
@@ -227,9 +228,20 @@ class TestTransfer:
         charge_transfers()
         sent = send(ada, chidi, "5000.00")
         with transaction.atomic():
-            TransactionService.reverse(sent, actor=staff, reason="sent in error", now=clock.now())
+            mirror = TransactionService.reverse(sent, actor=staff, reason="sent in error", now=clock.now())
         assert (main_wallet(ada).balance, main_wallet(chidi).balance) == (10_000, 0)
         assert verify().findings == ()
+        seen = {user: render(mirror, viewer_id=user.pk, links=NEWLY_MADE) for user in (ada, chidi)}
+        assert (seen[ada]["direction"], seen[ada]["amount"], seen[ada]["total"]) == (
+            "in",
+            "5085.00",
+            "5085.00",
+        )
+        assert (seen[chidi]["direction"], seen[chidi]["amount"], seen[chidi]["total"]) == (
+            "out", "5000.00", "5000.00",
+        )  # fmt: skip
+        kept = {user: receipt_for(user=user, transaction_id=mirror.pk) for user in (ada, chidi)}
+        assert (kept[ada].total, kept[chidi].total) == (5085, 5000)
 
     def test_a_rule_costs_the_posting_no_statement(self) -> None:
         ada, chidi = UserFactory(), UserFactory()

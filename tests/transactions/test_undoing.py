@@ -177,6 +177,19 @@ class TestRefund:
         assert main_wallet(ada).balance == 100
         assert verify().findings == ()
 
+    def test_of_a_frozen_payer_it_lands_later_above_the_cap_too(self) -> None:
+        """A refund at once does: it gives back what was there before."""
+        ada, chidi, staff = UserFactory(), UserFactory(), StaffFactory()
+        fund(ada, "300000.00")
+        original = happened(Post(transfer_draft(main_wallet(ada), main_wallet(chidi), "40.00")))
+        fund(ada, "40.00")
+        freeze_wallet(wallet_id=main_wallet(ada).pk, actor=staff, reason="fraud alert")
+        refund(original)
+        unfreeze_wallet(wallet_id=main_wallet(ada).pk, actor=staff, reason="cleared")
+        assert release_for(owner_id=ada.pk) == 1
+        assert main_wallet(ada).balance == 300_040
+        assert verify().findings == ()
+
     def test_it_comes_out_of_a_frozen_receiver(self) -> None:
         ada, chidi, original = sent()
         freeze_wallet(wallet_id=main_wallet(chidi).pk, actor=StaffFactory(), reason="fraud alert")

@@ -41,7 +41,7 @@ def _facts(receipt: Receipt) -> dict[str, str]:
     booked = receipt.transaction
     at = (booked.completed_at or booked.created_at).astimezone(clock.business_zone())
     facts = {"What": str(booked.get_type_display()), "From": receipt.sender, "To": receipt.receiver}
-    facts["Amount"] = for_people(booked.amount, booked.currency)
+    facts["Amount"] = for_people(receipt.amount, booked.currency)
     if receipt.fee:
         facts["Fee"] = for_people(receipt.fee, booked.currency)
     if booked.converted_amount is not None:

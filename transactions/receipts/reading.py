@@ -11,7 +11,7 @@ from transactions.enums import TransactionStatus
 from transactions.errors import NoReceipt
 from transactions.models import Transaction
 from transactions.receipts.codes import code_of, read
-from transactions.rendering import counterparty_name, masked_name, with_parties
+from transactions.rendering import amount_for, counterparty_name, masked_name, with_parties
 from transactions.selectors import get_transaction_for, refunded_so_far
 from users.models import User
 
@@ -26,12 +26,13 @@ class Receipt:
     code: str
     sender: str
     receiver: str
+    amount: Decimal
     fee: Decimal
 
     @property
     def total(self) -> Decimal:
         """What the viewer paid, or got."""
-        return self.transaction.amount + self.fee
+        return self.amount + self.fee
 
     @property
     def verify_url(self) -> str:
@@ -64,6 +65,7 @@ def receipt_for(*, user: User, transaction_id: UUID) -> Receipt:
         code=code_of(found.pk),
         sender=other if received else own,
         receiver=own if incoming else other,
+        amount=amount_for(found, user.pk),
         fee=found.fee * 0 if received else found.fee,
     )
 

@@ -48,7 +48,7 @@ class ReceiptResponse(serializers.Serializer[Any]):
             "transaction_id": str(booked.pk),
             "reference": booked.reference,
             "type": booked.type,
-            "amount": amount_text(booked.amount, booked.currency),
+            "amount": amount_text(instance.amount, booked.currency),
             "fee": amount_text(instance.fee, booked.currency),
             "total": amount_text(instance.total, booked.currency),
             "currency": booked.currency,

@@ -23,6 +23,7 @@ from transactions.errors import AdjustmentDecided, AnotherPersonRequired
 from transactions.models import Adjustment
 from transactions.services import months
 from transactions.services.ledger import TransactionService
+from users.errors import OwnCase
 from users.models import User
 from wallet.models import Wallet
 
@@ -42,8 +43,9 @@ def request_adjustment(
 ) -> Adjustment:
     """Ask for a correction of a wallet; no money moves. ``credit`` is in, ``debit`` out; amount in major units.
 
-    ``effective_at`` dates it back. Raises EffectiveTimeRefused.
+    ``effective_at`` dates it back. Raises OwnCase, EffectiveTimeRefused.
     """
+    _concerns_others(wallet, maker)
     if effective_at is not None:
         months.hold_open(wallet=wallet, effective_at=effective_at, now=now)
     asked = Adjustment.objects.create(
@@ -66,10 +68,14 @@ def request_adjustment(
 def book_adjustment(*, adjustment_id: UUID, checker: User, reason: str, now: datetime) -> Adjustment:
     """Book a correction that somebody else asked for, once, and tell the owner of the wallet.
 
-    Raises NotFound, AnotherPersonRequired, AdjustmentDecided, EffectiveTimeRefused (its month was closed meanwhile),
-    InsufficientFunds, RecipientCannotReceive.
+    Raises NotFound, AnotherPersonRequired, OwnCase, AdjustmentDecided, EffectiveTimeRefused (its month was closed
+    meanwhile), InsufficientFunds, RecipientCannotReceive.
     """
     asked = _decidable(adjustment_id, checker)
+    if not (asked.requested_by.is_active and asked.requested_by.is_staff):
+        raise AnotherPersonRequired(
+            "Whoever asked for it has left the staff. Reject it; somebody else asks anew."
+        )
     if asked.effective_at is not None:
         months.hold_open(wallet=asked.wallet, effective_at=asked.effective_at, now=now)
     booked = TransactionService.post(_draft(asked, checker), now=now)
@@ -95,7 +101,10 @@ def book_adjustment(*, adjustment_id: UUID, checker: User, reason: str, now: dat
 
 @transaction.atomic
 def reject_adjustment(*, adjustment_id: UUID, checker: User, reason: str, now: datetime) -> Adjustment:
-    """Reject a correction that somebody else asked for. Raises NotFound, AnotherPersonRequired, AdjustmentDecided."""
+    """Reject a correction that somebody else asked for.
+
+    Raises NotFound, AnotherPersonRequired, OwnCase, AdjustmentDecided.
+    """
     asked = _decidable(adjustment_id, checker)
     asked.status, asked.decided_by, asked.decided_at = AdjustmentStatus.REJECTED, checker, now
     asked.save(update_fields=["status", "decided_by", "decided_at"])
@@ -112,7 +121,14 @@ def _decidable(adjustment_id: UUID, checker: User) -> Adjustment:
         raise AdjustmentDecided(f"It is {asked.status}.")
     if asked.requested_by_id == checker.pk:
         raise AnotherPersonRequired("You asked for this correction; somebody else decides it.")
+    _concerns_others(asked.wallet, checker)
     return asked
+
+
+def _concerns_others(wallet: Wallet, staff: User) -> None:
+    """Refuse the owner of the wallet."""
+    if wallet.owner_id == staff.pk:
+        raise OwnCase("Somebody else has to decide about your own wallet.")
 
 
 def _draft(asked: Adjustment, checker: User) -> TransactionDraft:

@@ -14,6 +14,8 @@ from transactions.errors import EffectiveTimeRefused, MonthNotClosable
 from transactions.models import ClosedMonth
 from wallet.models import Wallet
 
+# Each month after the first is closed in turn: one that was mistyped would have centuries to be closed after it.
+FIRST_WITHIN_YEARS = 10
 _CLOSE = "SELECT pg_advisory_xact_lock(hashtext('transactions.closed_months'))"
 _KEEP_OPEN = "SELECT pg_advisory_xact_lock_shared(hashtext('transactions.closed_months'))"
 
@@ -27,11 +29,13 @@ def close_month(*, month: date, actor: Actor, reason: str, now: datetime) -> Clo
     _lock(_CLOSE)
     if month.day != 1:
         raise MonthNotClosable("Name the month by its first day.")
-    if clock.start_of_day(month_after(month)) > now:
+    if month >= clock.business_day(now).replace(day=1):
         raise MonthNotClosable("It is not over yet.")
     last = last_closed()
     if last is not None and month != month_after(last):
         raise MonthNotClosable(f"The next month to close is {month_after(last):%B %Y}.")
+    if last is None and month.year < clock.business_day(now).year - FIRST_WITHIN_YEARS:
+        raise MonthNotClosable(f"The first to close is at most {FIRST_WITHIN_YEARS} years back.")
     closed = ClosedMonth.objects.create(
         month=month, reason=reason, closed_by_id=actor.pk, closed_at=clock.database_now()
     )

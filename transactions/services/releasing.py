@@ -13,7 +13,7 @@ from django.db import transaction
 from fintech_core import clock
 from transactions import chart
 from transactions.drafts import Source, TransactionDraft, credit_wallet, debit_account
-from transactions.enums import ParkedCreditStatus
+from transactions.enums import ParkedCreditStatus, TransactionType
 from transactions.errors import RecipientCannotReceive
 from transactions.models import ParkedCredit
 from transactions.services.ledger import TransactionService
@@ -97,5 +97,7 @@ def _release_draft(row: ParkedCredit) -> TransactionDraft:
         to_wallet_id=wallet.pk,
         to_user_id=row.owner_id,
         description="Released credit",
+        caps=row.type
+        != TransactionType.REFUND,  # it gives back what was there before, as a refund itself does
         source=Source("parked_credit", row.pk),
     )

@@ -18,7 +18,7 @@ PATIENCE_S: Final = 5
 _TAKE: Final = """
     INSERT INTO transactions_balancesnapshot (account_id, last_entry_id, balance, currency, taken_at)
     SELECT a.id, %(cut)s, coalesce(base.balance, 0) + since.moved, a.currency,
-           greatest(clock_timestamp(), since.latest)
+           greatest(clock_timestamp(), since.latest, base.taken_at)
     FROM transactions_ledgeraccount a
     LEFT JOIN LATERAL (
         SELECT s.balance, s.last_entry_id, s.taken_at FROM transactions_balancesnapshot s

@@ -33,6 +33,7 @@ from transactions.models import ParkedCredit, Transaction
 from transactions.selectors import refunded_so_far
 from transactions.services.carrying_out import carry_out
 from transactions.services.steps import Step
+from users.errors import OwnCase
 
 ZERO = Decimal(0)
 
@@ -42,11 +43,12 @@ def reverse(
 ) -> Transaction:
     """Book the mirror of a completed transaction, once, in the caller's transaction.
 
-    Raises NotReversible, AlreadyReversed, and InsufficientFunds when the money was spent meanwhile and its shortfall
-    is not booked. A credit that was parked cannot be reversed: its row would still say that the money waits in
-    ``suspense``, or came from it.
+    Raises OwnCase, NotReversible, AlreadyReversed, and InsufficientFunds when the money was spent meanwhile and its
+    shortfall is not booked. A credit that was parked cannot be reversed: its row would still say that the money waits
+    in ``suspense``, or came from it.
     """
     audit.require_transaction("TransactionService")
+    _concerns_others(transaction, actor)
     if transaction.status != TransactionStatus.COMPLETED or transaction.type == TransactionType.REVERSAL:
         raise NotReversible(f"A {transaction.type} that is {transaction.status} cannot be reversed.")
     if ParkedCredit.objects.filter(Q(parked_by=transaction) | Q(released_by=transaction)).exists():
@@ -72,14 +74,21 @@ def refund(
 
     ``amount`` is in major units without the fee, which is kept; None is what was not refunded yet. What a bill's money
     went to gives it back in the same proportions. A payer who may not receive now gets it parked. Raises
-    NotRefundable, AlreadyReversed, RefundExceedsAmount, InsufficientFunds as ``reverse`` does.
+    OwnCase, NotRefundable, AlreadyReversed, RefundExceedsAmount, InsufficientFunds as ``reverse`` does.
     """
     audit.require_transaction("TransactionService")
+    _concerns_others(transaction, actor)
     if transaction.status != TransactionStatus.COMPLETED or transaction.type not in REFUNDABLE:
         raise NotRefundable(f"A {transaction.type} that is {transaction.status} cannot be refunded.")
     refunded = _post(_refund_draft(transaction, amount, actor, book_shortfall), now)
     _write_down("refunded", transaction, refunded, actor, reason)
     return refunded
+
+
+def _concerns_others(transaction: Transaction, actor: Actor | None) -> None:
+    """Refuse whoever gave or got this money themselves."""
+    if actor is not None and actor.pk in {transaction.from_user_id, transaction.to_user_id}:
+        raise OwnCase("Somebody else has to decide about your own money.")
 
 
 def _post(draft: TransactionDraft, now: datetime) -> Transaction:

@@ -241,7 +241,8 @@ class TestQueries:
     @pytest.mark.parametrize(
         "cursor",
         ["abc", "%00", "cD0lMDA=", "cD1ub3c=", "cD0yMDI2LTAyLTMw", "bz0tMQ==", "bz1hYmM=", "cj14", "ł",
-         "cD0nIE9SIDE9MQ==", "cD05OTk5OTktMDEtMDEgMDA6MDA6MDArMDA6MDA="],
+         "cD0nIE9SIDE9MQ==", "cD05OTk5OTktMDEtMDEgMDA6MDA6MDArMDA6MDA=",
+         "cD0yMDI2LTAxLTAxVDAwJTNBMDAlM0EwMCUyQjIzJTNBNTk="],
     )  # fmt: skip
     def test_8_15_a_cursor_was_made_here(self, refused: Refusals, path: str, cursor: str) -> None:
         text = cursor.replace("ł", "%C5%82").replace("=", "%3D")

@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
@@ -27,11 +27,11 @@ def moment(text: str) -> datetime:
         if len(text) == len("2026-01-31"):
             return clock.start_of_day(date.fromisoformat(text) + timedelta(days=1)) - timedelta.resolution
         at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=clock.business_zone())).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ArgumentTypeError(
             "give a date as 2026-01-31 or an instant as 2026-01-31T18:00:00+01:00"
         ) from error
-    return at if at.tzinfo else at.replace(tzinfo=clock.business_zone())
 
 
 class Command(BaseCommand):
