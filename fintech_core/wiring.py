@@ -11,6 +11,7 @@ EVENT_REACTIONS: dict[str, list[str]] = {
     "kyc.approved": ["transactions.release_parked_credits"],
     "wallet.unfrozen": ["transactions.release_parked_credits"],
     "transaction.reversed": ["cashback.take_back_rewards"],
+    "transaction.refunded": ["cashback.take_back_rewards"],
 }
 
 # Vendors by the name that the API and the documents use.

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 
 from fintech_core import clock
 from fintech_core.exceptions import NotFound
@@ -154,6 +154,25 @@ def refunded_so_far(transaction: Transaction) -> Decimal:
         status__in=(TransactionStatus.FAILED, TransactionStatus.CANCELLED)
     )
     return counted.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+
+
+def given_back() -> "QuerySet[Transaction]":
+    """Return every movement whose whole amount went back to its payer: by its mirror, or by refunds that stand.
+
+    The fee is not counted, since a refund keeps it. A refund that was itself reversed gave nothing back. The few rows
+    that undo something are read first and lead to what they undo, so this costs as much as there are of them.
+    """
+    mirrored = Transaction.objects.filter(reverses__isnull=False).values("reverses_id")
+    standing = Transaction.objects.filter(
+        refund_of__isnull=False, status=TransactionStatus.COMPLETED, reversed_by=None
+    )
+    refunded = (
+        standing.values("refund_of_id")
+        .annotate(total=Sum("amount"))
+        .filter(total__gte=F("refund_of__amount"))
+        .values("refund_of_id")
+    )
+    return Transaction.objects.filter(pk__in=mirrored.union(refunded, all=True))
 
 
 def limits_of(*, user: User, at: datetime) -> dict[str, Any]:

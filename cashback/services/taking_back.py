@@ -1,6 +1,10 @@
-"""Taking back: a payment that was reversed keeps no reward.
+"""Taking back: a payment that was reversed, or refunded in full, keeps no reward.
 
-The ledger's event rings, a sweep looks again, and the rewards themselves say what is to do. Each reward is a step of
+A refund of a part leaves the reward as it is, since the bill stays paid; the refund that gives back the last of it
+takes the whole reward. A reward moves one way: what was taken back stays taken, even when that refund is itself
+reversed later.
+
+The ledger's events ring, a sweep looks again, and the rewards themselves say what is to do. Each reward is a step of
 its own: killed before COMMIT, nothing has happened; run twice, the row's lock and its status let one of them through.
 """
 
@@ -16,6 +20,7 @@ from cashback.models import Campaign, Reward
 from fintech_core import state
 from transactions.errors import AlreadyReversed, InsufficientFunds, NotReversible
 from transactions.models import Transaction
+from transactions.selectors import given_back
 from transactions.services import TransactionService
 from wallet.enums import WalletKind
 from wallet.models import Wallet
@@ -27,12 +32,12 @@ ALREADY_REVERSED = Q(transaction__reversed_by__isnull=False)
 
 
 def take_back_for(*, user_id: UUID, now: datetime) -> int:
-    """Take back what reversed payments had earned this user; return how many rewards were."""
+    """Take back what payments that were given back had earned this user; return how many rewards were."""
     return _take_back(_unearned().filter(user_id=user_id), now)
 
 
 def sweep(*, now: datetime) -> int:
-    """Take back what reversed payments had earned anybody, and can be taken; return how many rewards were.
+    """Take back what payments that were given back had earned anybody, where it can be taken; return how many were.
 
     Who redeemed the reward before gives it back out of the next ones.
     """
@@ -49,10 +54,8 @@ def waiting() -> int:
 
 
 def _unearned() -> QuerySet[Reward]:
-    """Return earned rewards whose payment was reversed, or whose own transaction staff have reversed."""
-    purchase = Transaction.objects.filter(
-        source_kind=OuterRef("trigger_kind"), source_id=OuterRef("trigger_id"), reversed_by__isnull=False
-    )
+    """Return earned rewards whose payment was given back as a whole, or whose own transaction staff have reversed."""
+    purchase = given_back().filter(source_kind=OuterRef("trigger_kind"), source_id=OuterRef("trigger_id"))
     return Reward.objects.filter(status=RewardStatus.EARNED).filter(ALREADY_REVERSED | Exists(purchase))
 
 
@@ -77,7 +80,7 @@ def _take_back_one(reward_id: UUID, now: datetime) -> bool:
                 return False
             if not Transaction.objects.filter(reverses_id=reward.transaction_id).exists():
                 posted = Transaction.objects.get(pk=reward.transaction_id)
-                reason = f"The {reward.trigger_kind} {reward.trigger_id} was reversed."
+                reason = f"The {reward.trigger_kind} {reward.trigger_id} was {_how_given_back(reward)}."
                 TransactionService.reverse(posted, actor=None, reason=reason, now=now)
             Campaign.objects.filter(pk=reward.campaign_id).update(spent=F("spent") - reward.amount)
             state.move(Reward, reward.pk, to=RewardStatus.CANCELLED, sources=REWARD_SOURCES)
@@ -88,3 +91,8 @@ def _take_back_one(reward_id: UUID, now: datetime) -> bool:
         log.error("cashback_not_taken_back", reward_id=str(reward_id), code=refusal.code)
         return False
     return True
+
+
+def _how_given_back(reward: Reward) -> str:
+    purchase = Transaction.objects.filter(source_kind=reward.trigger_kind, source_id=reward.trigger_id)
+    return "reversed" if purchase.filter(reversed_by__isnull=False).exists() else "refunded in full"

@@ -1,4 +1,4 @@
-"""A payment that is reversed keeps no reward: taken from what is there, never below zero."""
+"""A payment that is reversed, or refunded in full, keeps no reward: taken from what is there, never below zero."""
 
 from decimal import Decimal
 from typing import Any
@@ -45,6 +45,18 @@ def reverse(movement: Transaction) -> None:
         )
 
 
+def refund(movement: Transaction, amount: str | None = None) -> Transaction:
+    """Let staff refund a part of a transaction, or what is left of it."""
+    with transaction.atomic():
+        return TransactionService.refund(
+            movement,
+            amount=None if amount is None else Decimal(amount),
+            actor=StaffFactory(),
+            reason="the meter was wrong",
+            now=clock.now(),
+        )
+
+
 def purchase_of(reward: Reward) -> Transaction:
     return Transaction.objects.get(source_kind=reward.trigger_kind, source_id=reward.trigger_id)
 
@@ -56,6 +68,15 @@ def reversed_payment(**terms: Any) -> tuple[User, Reward]:
     reward = pay(user, "100.00")
     assert reward is not None
     reverse(purchase_of(reward))
+    return user, reward
+
+
+def rewarded_payment() -> tuple[User, Reward]:
+    """Somebody with a bill of ₦100 that earned ₦10."""
+    user = payer("1000.00")
+    running()
+    reward = pay(user, "100.00")
+    assert reward is not None
     return user, reward
 
 
@@ -133,6 +154,68 @@ class TestTakingBack:
         assert pay(payer(), "100.00") is None
         taking_back.take_back_for(user_id=user.pk, now=clock.now())
         assert pay(payer(), "100.00") is not None
+
+
+@pytest.mark.django_db
+class TestRefunds:
+    def test_a_bill_that_is_refunded_in_full_keeps_no_reward(self) -> None:
+        user, reward = rewarded_payment()
+        refund(purchase_of(reward))
+        assert purse(user) == (1000, 10)
+        tasks.take_back_rewards(str(user.pk))
+        assert (purse(user), status(reward), spent(reward.campaign_id)) == ((1000, 0), "cancelled", 0)
+        record = AuditRecord.objects.get(action="transaction.reversed", target_id=str(reward.transaction_id))
+        assert record.reason == f"The bill_payment {reward.trigger_id} was refunded in full."
+        assert verify().findings == ()
+
+    def test_the_event_of_the_refund_rings_for_it(self) -> None:
+        user, reward = rewarded_payment()
+        refund(purchase_of(reward))
+        assert "cashback.take_back_rewards" in settings.EVENT_REACTIONS["transaction.refunded"]
+        assert Event.objects.filter(type="transaction.refunded", user_id=user.pk).count() == 1
+
+    def test_a_ring_that_was_lost_is_made_up_for_by_the_sweep(self) -> None:
+        user, reward = rewarded_payment()
+        refund(purchase_of(reward))
+        assert taking_back.waiting() == 1
+        tasks.sweep_reversed_payments()
+        assert (status(reward), purse(user), taking_back.waiting()) == ("cancelled", (1000, 0), 0)
+
+    def test_a_part_leaves_the_reward_and_the_last_part_takes_it(self) -> None:
+        user, reward = rewarded_payment()
+        refund(purchase_of(reward), "99.99")
+        before = books()
+        assert taking_back.take_back_for(user_id=user.pk, now=clock.now()) == 0
+        assert taking_back.sweep(now=clock.now()) == 0
+        assert books() == before
+        refund(purchase_of(reward), "0.01")
+        assert taking_back.take_back_for(user_id=user.pk, now=clock.now()) == 1
+        assert (status(reward), purse(user)) == ("cancelled", (1000, 0))
+        assert verify().findings == ()
+
+    def test_a_refund_that_was_reversed_before_gave_nothing_back(self) -> None:
+        user, reward = rewarded_payment()
+        reverse(refund(purchase_of(reward)))
+        assert taking_back.sweep(now=clock.now()) == 0
+        assert (status(reward), purse(user)) == ("earned", (900, 10))
+
+    def test_reversing_the_refund_later_does_not_bring_the_reward_back(self) -> None:
+        user, reward = rewarded_payment()
+        refunded = refund(purchase_of(reward))
+        assert taking_back.sweep(now=clock.now()) == 1
+        reverse(refunded)
+        assert taking_back.sweep(now=clock.now()) == 0
+        assert (status(reward), purse(user)) == ("cancelled", (900, 0))
+        assert verify().findings == ()
+
+    def test_a_second_time_changes_nothing(self) -> None:
+        user, reward = rewarded_payment()
+        refund(purchase_of(reward))
+        assert taking_back.take_back_for(user_id=user.pk, now=clock.now()) == 1
+        before = books()
+        assert taking_back.take_back_for(user_id=user.pk, now=clock.now()) == 0
+        assert taking_back.sweep(now=clock.now()) == 0
+        assert books() == before
 
 
 @pytest.mark.django_db
