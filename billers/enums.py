@@ -31,7 +31,10 @@ class Subscription(models.TextChoices):
 
 
 class BillStatus(models.TextChoices):
-    """Where a payment stands. ``processing`` holds the money, ``completed`` took it, ``failed`` gave it back."""
+    """Where a payment stands. ``processing`` holds the money, ``completed`` took it, ``failed`` gave it back.
+
+    ``reversed`` took it, and staff have given all of it back since: by a reversal, or by refunds.
+    """
 
     PROCESSING = "processing", "Processing"
     COMPLETED = "completed", "Completed"

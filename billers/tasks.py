@@ -32,3 +32,16 @@ def sweep_bill_payments() -> None:
     """Ring for every payment that is due."""
     with run_record("billers.sweep_bill_payments") as detail:
         detail["rung"] = services.sweep(now=clock.now())
+
+
+@shared_task(name="billers.mark_reversed_payments")
+def mark_reversed_payments(user_id: str) -> None:
+    """Mark a user's bills whose money went back."""
+    services.follow_ledger_for(user_id=UUID(user_id))
+
+
+@shared_task(name="billers.sweep_reversed_payments")
+def sweep_reversed_payments() -> None:
+    """Mark anybody's bills whose money went back."""
+    with run_record("billers.sweep_reversed_payments") as detail:
+        detail["marked"] = services.sweep_given_back()

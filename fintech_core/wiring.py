@@ -10,8 +10,8 @@ from typing import Any
 EVENT_REACTIONS: dict[str, list[str]] = {
     "kyc.approved": ["transactions.release_parked_credits"],
     "wallet.unfrozen": ["transactions.release_parked_credits"],
-    "transaction.reversed": ["cashback.take_back_rewards"],
-    "transaction.refunded": ["cashback.take_back_rewards"],
+    "transaction.reversed": ["cashback.take_back_rewards", "billers.mark_reversed_payments"],
+    "transaction.refunded": ["cashback.take_back_rewards", "billers.mark_reversed_payments"],
 }
 
 # Vendors by the name that the API and the documents use.
@@ -57,6 +57,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep webhook events": every(10, "payments.sweep_webhook_events"),
     "clean up old webhook events": every(86_400, "payments.cleanup_old_webhook_events"),
     "sweep bill payments": every(5, "billers.sweep_bill_payments"),
+    "mark reversed bills": every(300, "billers.sweep_reversed_payments"),
     "sweep identity checks": every(15, "users.sweep_kyc"),
     "forget ended sessions": every(86_400, "users.forget_ended_sessions"),
     "sweep bulk transfers": every(10, "transactions.sweep_bulk_transfers"),

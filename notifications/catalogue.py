@@ -195,7 +195,8 @@ CATALOGUE: dict[str, EventType] = _catalogue(
             Category.MONEY,
             fields=(*_BILL, "transaction_id"),
             optional=("fee", "reason"),
-            channels=BOTH,
+            # The movement that gave the money back sends its own e-mail.
+            channels=IN_APP,
         ),
         EventType(
             "cashback.earned",

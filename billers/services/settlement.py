@@ -105,7 +105,7 @@ def _deliver(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: 
     )
     if payment.attempts.filter(state=AttemptState.SENT).exists():
         to_review(payment, "Delivered under one reference while another order of it is still open.")
-    publish(type="bill_payment.completed", user_id=payment.user_id, payload=_facts(payment))
+    publish(type="bill_payment.completed", user_id=payment.user_id, payload=facts_of(payment))
 
 
 def _fail(payment: BillPayment, code: str, now: datetime) -> None:
@@ -114,7 +114,7 @@ def _fail(payment: BillPayment, code: str, now: datetime) -> None:
     TransactionService.apply([Void(payment.transaction_id, reason)], now=now)
     _finish(payment, BillStatus.FAILED, now, failure_code=code)
     publish(
-        type="bill_payment.failed", user_id=payment.user_id, payload={**_facts(payment), "reason": reason}
+        type="bill_payment.failed", user_id=payment.user_id, payload={**facts_of(payment), "reason": reason}
     )
 
 
@@ -161,11 +161,12 @@ def _due(payment: BillPayment, at: datetime, **changes: Any) -> None:
 def _settle_late(payment: BillPayment, attempt: BillAttempt, reading: Reading, now: datetime) -> None:
     """Handle a reading about a final payment: what is delivered twice or too late is booked as our loss, once.
 
-    A delivery that is not believed, and one that is taken back, move nothing: a person looks.
+    A delivery that is not believed, and one that the vendor takes back, move nothing: a person looks, unless the
+    customer has the money back already.
     """
     had_no_effect = reading.outcome in {Outcome.DECLINED, Outcome.REVERSED, Outcome.NOT_SENT}
     if attempt.state == AttemptState.DELIVERED:
-        if had_no_effect:
+        if had_no_effect and payment.status != BillStatus.REVERSED:
             log.error("bill_reversed_after_delivery", payment_id=str(payment.pk), code=reading.code)
             to_review(payment, f"The vendor says {reading.code} after it delivered.")
     elif reading.outcome == Outcome.SUCCEEDED:
@@ -212,7 +213,8 @@ def _finish(payment: BillPayment, to: BillStatus, now: datetime, **changes: Any)
         raise state.IllegalTransition(f"{payment.reference} cannot become {to}")
 
 
-def _facts(payment: BillPayment) -> dict[str, str]:
+def facts_of(payment: BillPayment) -> dict[str, str]:
+    """Return what every event of a bill carries; needs ``product__biller``."""
     return {
         "payment_id": str(payment.pk),
         "reference": payment.reference,
