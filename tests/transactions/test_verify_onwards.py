@@ -11,8 +11,10 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError
 from django.db.models import Max
+from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from fintech_core import clock
 from fintech_core.models import JobRun
 from notifications.models import Event
 from tests.factories import UserFactory
@@ -175,6 +177,72 @@ class TestIncremental:
     def test_nobody_rewrites_a_mark(self, story: Story, role: str) -> None:
         rule = Attacker(story, role).refused("UPDATE transactions_verificationmark SET through_entry = 1")
         assert rule == ("no right" if role == "default" else "marks_are_append_only")
+
+
+class TestWhatWasProven:
+    """The mark of ``two`` names seal 1 and the last entry; the seals or rows under it are taken away afterwards."""
+
+    @pytest.fixture
+    def hidden(self, two: tuple[Wallet, Wallet]) -> None:
+        """A sealed description is changed, and all seals are deleted so that none shows it."""
+        edit("UPDATE transactions_transaction SET description = 'x'")
+        edit("DELETE FROM transactions_ledgerseal")
+
+    @pytest.mark.parametrize(
+        "arguments", [[], ["--seals"], ["--incremental"], ["--incremental", "--seals"]], ids=" ".join
+    )
+    def test_a_deleted_chain_is_found_by_every_run(self, hidden: None, arguments: list[str]) -> None:
+        told = report_of(*arguments)
+        assert told["broken"] == {"published_seal_is_there": 1}
+        (found,) = (row for row in told["findings"] if row["check"] == "published_seal_is_there")
+        assert (found["row"], found["detail"].endswith(", missing")) == ("published seal 1", True)
+        assert VerificationMark.objects.count() == 1
+
+    def test_a_chain_that_was_made_anew_with_the_right_key_is_found_for_good(self, hidden: None) -> None:
+        chain.seal()
+        for arguments in (["--seals"], ["--incremental", "--seals"], ["--incremental", "--seals"]):
+            told = report_of(*arguments)
+            assert told["broken"] == {"published_seal_is_there": 1}
+            assert any(", stored as " in found["detail"] for found in told["findings"])
+
+    def test_a_seal_that_only_an_older_mark_names_is_missed(self, two: tuple[Wallet, Wallet]) -> None:
+        happened(Post(transfer_draft(*two, "10.00")))
+        chain.seal()
+        assert run("verify_ledger", "--incremental", "--seals")[0] == 0
+        edit("DELETE FROM transactions_ledgerseal WHERE number = 1")
+        assert report_of("--incremental", "--seals")["broken"] == {"published_seal_is_there": 1}
+
+    def test_entries_and_wallets_cut_off_below_a_mark_are_found(self, two: tuple[Wallet, Wallet]) -> None:
+        happened(Post(transfer_draft(*two, "10.00")))
+        UserFactory()
+        assert run("verify_ledger", "--incremental")[0] == 0
+        last = LedgerEntry.objects.aggregate(top=Max("id"))["top"]
+        edit("DELETE FROM transactions_ledgerentry WHERE id = %s", last)
+        edit("DELETE FROM wallet_wallet WHERE version = 0")
+        told = report_of()
+        assert told["broken"]["proven_rows_are_there"] == 2
+        details = [row["detail"] for row in told["findings"] if row["check"] == "proven_rows_are_there"]
+        assert details[0] == f"proved through entry {last}, the last one is {last - 1}"
+        assert details[1].startswith("proved through hold or wallet ")
+
+    def test_nothing_is_found_while_seals_and_keys_come_and_marks_go_on(
+        self, two: tuple[Wallet, Wallet], settings: Settings
+    ) -> None:
+        for key in ("k7:another-secret-of-at-least-32-bytes-x", "k8:the-next-secret-of-at-least-32-bytes-x"):
+            settings.SEAL_KEYS = [key, *settings.SEAL_KEYS]
+            happened(Post(transfer_draft(*two, "10.00")))
+            chain.seal()
+            assert run("verify_ledger", "--incremental", "--seals")[0] == 0
+            assert run("verify_ledger", "--incremental")[0] == 0
+            assert run("verify_ledger", "--seals")[0] == 0
+        assert VerificationMark.objects.filter(seal_number=3).count() == 2
+
+    def test_what_a_mark_says_that_is_not_ours_is_not_believed(self, two: tuple[Wallet, Wallet]) -> None:
+        VerificationMark(
+            through_entry=10**9, through_hold=10**9, seal_number=7, seal_chain="0" * 64, checked_at=clock.now(),
+            key_id="k1", mac="0" * 64,
+        ).save(force_insert=True)  # fmt: skip
+        assert report_of("--seals")["broken"] == {}
 
 
 class TestProgress:

@@ -16,11 +16,15 @@ def newest() -> tuple[VerificationMark | None, str]:
     mark = VerificationMark.objects.order_by("-id").first()
     if mark is None:
         return None, NOTE_FIRST
+    return (mark, "") if is_ours(mark) else (None, NOTE_FOREIGN)
+
+
+def is_ours(mark: VerificationMark) -> bool:
+    """Say whether we wrote the mark, under a key that is in SEAL_KEYS."""
     try:
-        ours = has_mac(_facts(mark), mark.key_id, mark.mac)
+        return has_mac(_facts(mark), mark.key_id, mark.mac)
     except UnknownKey:
-        ours = False
-    return (mark, "") if ours else (None, NOTE_FOREIGN)
+        return False
 
 
 def leave(*, cut: Cut, report: Report, before: VerificationMark | None, seal: LedgerSeal | None) -> None:
@@ -46,7 +50,7 @@ def leave(*, cut: Cut, report: Report, before: VerificationMark | None, seal: Le
 
 
 def proven_seal(mark: VerificationMark) -> LedgerSeal | None:
-    """Return the seal that the mark names; None when there is none, or when it is another one by now."""
+    """Return the seal that the mark names; None when it names none, or one that is gone, which ``proven`` reports."""
     return LedgerSeal.objects.filter(number=mark.seal_number, chain=mark.seal_chain).first()
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import chain
 
 from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
@@ -25,6 +26,7 @@ from transactions.verification import (
     incremental,
     movements,
     parked,
+    proven,
     seals,
     snapshots,
     structure,
@@ -87,13 +89,14 @@ def verify(
 
     Runs in a snapshot of its own, or inside the caller's transaction if there is one and then sees what that sees.
     ``progress`` is called before each check with its number, how many there are, and its code. ``with_seals`` proves
-    the chain of seals and the rows under it, too, against the heads that were ``published``. ``since`` asks of what
-    is new after it alone, ``proven_seal`` is the last seal whose rows need not be read again. Without ``sweep`` each
-    rule is asked by its own query, which finds the same and takes longer. Raises DatabaseError when the database does
-    not answer; an empty report is never the result of a check that did not run.
+    the chain of seals and the rows under it, too, against the heads that were ``published``; that what our marks name
+    is still there is proven always. ``since`` asks of what is new after it alone, ``proven_seal`` is the last seal
+    whose rows need not be read again. Without ``sweep`` each rule is asked by its own query, which finds the same and
+    takes longer. Raises DatabaseError when the database does not answer; an empty report is never the result of a check
+    that did not run.
     """
     checks, checked_at, started = every_check(), clock.now(), time.monotonic()
-    count = len(checks) + (len(seals.RULES) if with_seals else 0)
+    count = len(checks) + len({*proven.RULES, *(seals.RULES if with_seals else ())})
     findings: list[Finding] = []
     broken: Counter[str] = Counter()
     with _snapshot(using) as cursor:
@@ -107,10 +110,12 @@ def verify(
             findings += listed
             if rows:
                 broken[check.code] = rows
+        claimed = [proven.examine(using)]
         if with_seals:
-            listed, counts = collect(_seals(cursor, using, published, proven_seal, progress, count))
-            findings += listed
-            broken += counts
+            claimed.append(_seals(cursor, using, published, proven_seal, progress, count))
+        listed, counts = collect(chain.from_iterable(claimed))
+        findings += listed
+        broken += counts
         totals = _totals(cursor, since)
         notes = _notes(cursor)
     return Report(

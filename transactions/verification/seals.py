@@ -26,7 +26,8 @@ UNCHANGED: Final = Rule(
 )
 PUBLISHED: Final = Rule(
     "published_seal_is_there",
-    "A seal that was published is not in the chain: the newest rows were cut off, or the chain was made anew.",
+    "A seal that was published, or proven by an earlier run, is not in the chain: the newest rows were cut off,"
+    " or the chain was made anew.",
     "published seal",
 )
 CURRENT: Final = Rule(
