@@ -24,7 +24,7 @@ from tests.transactions.story import Story, keep_apart
 from transactions import switches
 from transactions.models import LedgerEntry, Transaction
 from transactions.services import TransactionService
-from transactions.verification import Report, every_check, verify
+from transactions.verification import RULES, Report, every_check, verify
 from wallet.models import Wallet
 
 ENTRY, MOVEMENT, WALLET = "transactions_ledgerentry", "transactions_transaction", "wallet_wallet"
@@ -373,7 +373,7 @@ class TestGuards:
         ]
 
     def test_every_check_has_a_code_of_its_own_and_a_sentence(self) -> None:
-        checks = every_check()
+        checks = (*every_check(), *RULES)
         assert len({check.code for check in checks}) == len(checks)
         assert all(check.meaning.endswith(".") for check in checks)
 
@@ -438,7 +438,7 @@ class TestCommand:
     def test_progress_names_each_check(self) -> None:
         told: list[str] = []
         verify(progress=lambda number, count, code: told.append(f"{number}/{count} {code}"))
-        assert told[0] == f"1/{len(every_check())} entries_sum_to_zero"
+        assert told[0] == f"1/{len(every_check()) + len(RULES)} entries_sum_to_zero"
         assert len(told) == len(every_check())
 
     def test_a_database_that_does_not_answer_is_an_error_not_a_sound_ledger(self) -> None:

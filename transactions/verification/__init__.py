@@ -2,11 +2,12 @@
 
 Each check is one set-based query (``entries``, ``movements``, ``wallets``, ``parked``, ``bulk``, ``chart_rules``,
 ``structure``); apps above the ledger register theirs (``parts``). Those that read the whole ledger are first asked
-together (``sweeps``), and by themselves only where something may be broken. What only a seal could show is named in
+together (``sweeps``), and by themselves only where something may be broken. What no single query says is proven by code
+(``definitions``, ``proven``, ``seals``). What only a seal could show is named in
 ``tests/transactions/test_verify_ledger.py``: a change of a fact that no other row repeats, such as a description.
 """
 
 from transactions.verification.report import CurrencyTotals, Finding, Report, Totals
-from transactions.verification.runner import every_check, verify
+from transactions.verification.runner import RULES, every_check, verify
 
-__all__ = ["CurrencyTotals", "Finding", "Report", "Totals", "every_check", "verify"]
+__all__ = ["RULES", "CurrencyTotals", "Finding", "Report", "Totals", "every_check", "verify"]

@@ -21,6 +21,7 @@ from transactions.sealing.publishing import Head
 from transactions.verification import (
     bulk,
     chart_rules,
+    definitions,
     documents,
     entries,
     incremental,
@@ -32,7 +33,7 @@ from transactions.verification import (
     structure,
     wallets,
 )  # fmt: skip
-from transactions.verification.check import Broken, Check, collect, finding_of
+from transactions.verification.check import Broken, Check, Rule, collect, finding_of
 from transactions.verification.incremental import Since
 from transactions.verification.parts import parts
 from transactions.verification.report import CurrencyTotals, Finding, Report, Totals
@@ -43,6 +44,8 @@ CHECKS: tuple[Check, ...] = (
     *snapshots.CHECKS,
     *documents.CHECKS, *chart_rules.CHECKS, *structure.CHECKS,
 )  # fmt: skip
+# Proven by code, in every run; those of ``seals`` come to them where seals are asked for.
+RULES: tuple[Rule, ...] = (*definitions.RULES, *proven.RULES)
 # A whole ledger is read, much of it in the order of an index, whose pages lie as the tables' do: nothing is random.
 SETTINGS = {"work_mem": "64MB", "random_page_cost": "1.1"}
 
@@ -96,7 +99,7 @@ def verify(
     that did not run.
     """
     checks, checked_at, started = every_check(), clock.now(), time.monotonic()
-    count = len(checks) + len({*proven.RULES, *(seals.RULES if with_seals else ())})
+    count = len(checks) + len({*RULES, *(seals.RULES if with_seals else ())})
     findings: list[Finding] = []
     broken: Counter[str] = Counter()
     with _snapshot(using) as cursor:
@@ -110,7 +113,7 @@ def verify(
             findings += listed
             if rows:
                 broken[check.code] = rows
-        claimed = [proven.examine(using)]
+        claimed = [definitions.examine(cursor), proven.examine(using)]
         if with_seals:
             claimed.append(_seals(cursor, using, published, proven_seal, progress, count))
         listed, counts = collect(chain.from_iterable(claimed))

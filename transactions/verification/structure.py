@@ -7,7 +7,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 
 from fintech_core.models import AuditRecord
 from transactions.models import (
@@ -51,8 +51,10 @@ GUARDS = (
 )
 
 _TRIGGER = re.compile(r"^CREATE (?:CONSTRAINT )?TRIGGER (\w+)\s.*?\sON (\w+)\s", re.MULTILINE | re.DOTALL)
+_VARCHAR = re.compile(r"^varchar\b")
+_SETTING = re.compile(r"\bSET (\w+) = (\w+)")
 _FUNCTION = re.compile(
-    r"^CREATE (?:OR REPLACE )?FUNCTION (\w+)\(.*?\sAS \$\$(.*?)\$\$;", re.MULTILINE | re.DOTALL
+    r"^CREATE (?:OR REPLACE )?FUNCTION (\w+)\((.*?)\sAS \$\$(.*?)\$\$;", re.MULTILINE | re.DOTALL
 )
 
 
@@ -61,7 +63,7 @@ def guarded() -> tuple[type[models.Model], ...]:
     return GUARDED + tuple(table for part in parts().values() for table in part.tables)
 
 
-def _guards() -> str:
+def guards() -> str:
     """Return the SQL that makes the guards, as the migrations run it."""
     theirs = [(app, part.guards) for app, part in parts().items() if part.guards]
     return "\n".join(_sql_of(app, name) for app, name in [*GUARDS, *theirs])
@@ -74,13 +76,17 @@ def _sql_of(app: str, name: str) -> str:
 
 
 def _triggers() -> dict[str, Any]:
-    found = _TRIGGER.findall(_guards())
+    found = _TRIGGER.findall(guards())
     return {"names": [name for name, _ in found], "tables": [table for _, table in found]} | _tables()
 
 
 def _functions() -> dict[str, Any]:
-    found = dict(_FUNCTION.findall(_guards()))
-    return {"names": list(found), "bodies": list(found.values())}
+    found = {name: (head, body) for name, head, body in _FUNCTION.findall(guards())}
+    return {
+        "names": list(found),
+        "bodies": [body for _, body in found.values()],
+        "settings": [", ".join(sorted(map("=".join, _SETTING.findall(head)))) for head, _ in found.values()],
+    }
 
 
 def _tables() -> dict[str, Any]:
@@ -99,19 +105,42 @@ def _constraints() -> dict[str, Any]:
 
 
 def _columns() -> dict[str, Any]:
-    """Return every column that is unique or a foreign key in the database: table, column, kind."""
+    """Return every column that is unique or a foreign key in the database: table, column, kind, table it refers to."""
     declared = [
-        (model._meta.db_table, str(column.column), kind)
+        (model._meta.db_table, str(column.column), kind, of)
         for model in guarded()
         for column in model._meta.concrete_fields
-        for kind, wanted in (
-            ("f", isinstance(column, models.ForeignKey) and getattr(column, "db_constraint", True)),
-            ("u", column.unique),
+        for kind, wanted, of in (
+            (
+                "f",
+                isinstance(column, models.ForeignKey) and getattr(column, "db_constraint", True),
+                _target(column),
+            ),
+            ("u", column.unique, None),
         )
         if wanted
     ]
-    tables, columns, kinds = ([row[position] for row in declared] for position in range(3))
-    return {"tables": tables, "columns": columns, "kinds": kinds}
+    tables, columns, kinds, targets = ([row[position] for row in declared] for position in range(4))
+    return {"tables": tables, "columns": columns, "kinds": kinds, "targets": targets}
+
+
+def _target(column: "models.Field[Any, Any]") -> str | None:
+    other = column.related_model
+    return other._meta.db_table if isinstance(other, type) else None
+
+
+def _types() -> dict[str, Any]:
+    """Return every column as its model declares it: table, column, type as PostgreSQL writes it, if it is NOT NULL."""
+    declared = [
+        (model._meta.db_table, column) for model in guarded() for column in model._meta.concrete_fields
+    ]
+    types = [str(column.db_type(connection)) for _, column in declared]
+    return {
+        "tables": [table for table, _ in declared],
+        "columns": [column.column for _, column in declared],
+        "types": [_VARCHAR.sub("character varying", written).replace(", ", ",") for written in types],
+        "filled": [not column.null for _, column in declared],
+    }
 
 
 def _role() -> dict[str, Any]:
@@ -142,13 +171,19 @@ TRIGGERS = Check(
 
 FUNCTIONS = Check(
     "trigger_functions_are_ours",
-    "A function of the guards is missing or was replaced.",
+    "A function of the guards is missing or was replaced, or runs with other settings than it was made with.",
     "function",
+    # Ours are all plain PL/pgSQL of the caller's rights; one that is not VOLATILE would not see what it has to check.
     """
-    SELECT given.name AS key, CASE WHEN p.oid IS NULL THEN 'missing' ELSE 'changed' END AS detail
-    FROM unnest(%(names)s::text[], %(bodies)s::text[]) given(name, body)
+    SELECT given.name AS key, CASE WHEN p.oid IS NULL THEN 'missing' ELSE 'changed' END
+           || coalesce(', runs with ' || nullif(has.settings, ''), '') AS detail
+    FROM unnest(%(names)s::text[], %(bodies)s::text[], %(settings)s::text[]) given(name, body, settings)
     LEFT JOIN pg_proc p ON p.oid = to_regproc(given.name)
-    WHERE p.prosrc IS DISTINCT FROM given.body
+    LEFT JOIN pg_language l ON l.oid = p.prolang
+    CROSS JOIN LATERAL (SELECT coalesce(string_agg(one, ', ' ORDER BY one COLLATE "C"), '')
+                        FROM unnest(p.proconfig) one) has(settings)
+    WHERE (p.prosrc, has.settings, l.lanname, p.provolatile, p.prosecdef)
+          IS DISTINCT FROM (given.body, given.settings, 'plpgsql', 'v', false)
     """,
     MIGRATE,
     _functions,
@@ -174,22 +209,45 @@ CONSTRAINTS = Check(
 
 COLUMNS = Check(
     "keys_are_valid",
-    "A foreign key or a unique column of the ledger has lost its constraint.",
+    "A foreign key or a unique column of the ledger has lost its constraint, or the triggers that enforce it are off.",
     "column",
     """
     SELECT given.tbl || '.' || given.col AS key, CASE given.kind WHEN 'f' THEN 'foreign key' ELSE 'unique' END AS detail
-    FROM unnest(%(tables)s::text[], %(columns)s::text[], %(kinds)s::text[]) given(tbl, col, kind)
+    FROM unnest(%(tables)s::text[], %(columns)s::text[], %(kinds)s::text[], %(targets)s::text[])
+         given(tbl, col, kind, target)
     JOIN pg_attribute a ON a.attrelid = to_regclass(given.tbl) AND a.attname = given.col
     WHERE CASE given.kind
           WHEN 'f' THEN NOT EXISTS (SELECT FROM pg_constraint c
                                     WHERE c.conrelid = a.attrelid AND c.contype = 'f' AND c.conkey = ARRAY[a.attnum]
-                                      AND c.convalidated AND coalesce((to_jsonb(c)->>'conenforced')::bool, true))
+                                      AND c.confrelid = to_regclass(given.target)
+                                      AND c.convalidated AND coalesce((to_jsonb(c)->>'conenforced')::bool, true)
+                                      AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgconstraint = c.oid
+                                                        AND g.tgenabled NOT IN ('O', 'A')))
           ELSE NOT EXISTS (SELECT FROM pg_index i
                            WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
                              AND i.indkey[0] = a.attnum AND i.indpred IS NULL) END
     """,
     MIGRATE,
     _columns,
+)
+
+TYPES = Check(
+    "columns_are_as_declared",
+    "A column of the ledger is missing, may be empty where it must not, or is of another type than its model says.",
+    "column",
+    """
+    SELECT given.tbl || '.' || given.col AS key,
+           CASE WHEN a.attnum IS NULL THEN 'missing'
+                ELSE has.type || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END || ', not '
+                     || given.type || CASE WHEN given.filled THEN ' NOT NULL' ELSE '' END END AS detail
+    FROM unnest(%(tables)s::text[], %(columns)s::text[], %(types)s::text[], %(filled)s::bool[])
+         given(tbl, col, type, filled)
+    LEFT JOIN pg_attribute a ON a.attrelid = to_regclass(given.tbl) AND a.attname = given.col AND NOT a.attisdropped
+    CROSS JOIN LATERAL (SELECT format_type(a.atttypid, a.atttypmod)) has(type)
+    WHERE (has.type, a.attnotnull) IS DISTINCT FROM (given.type, given.filled)
+    """,
+    MIGRATE,
+    _types,
 )
 
 WAYS_AROUND = Check(
@@ -235,5 +293,5 @@ ONE_ROLE = """
       AND (r.rolsuper OR pg_has_role(r.oid, c.relowner, 'USAGE'))
 """
 
-CHECKS = (TRIGGERS, FUNCTIONS, CONSTRAINTS, COLUMNS, WAYS_AROUND, RIGHTS)
+CHECKS = (TRIGGERS, FUNCTIONS, CONSTRAINTS, COLUMNS, TYPES, WAYS_AROUND, RIGHTS)
 role_parameters = _role
