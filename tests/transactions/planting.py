@@ -14,14 +14,14 @@ from django.db import IntegrityError, connections, transaction
 from tests.transactions.test_verify_ledger import rolled_back
 from transactions.models import LedgerEntry, LedgerSeal, Transaction
 from transactions.sealing.publishing import Head
-from transactions.verification import structure, verify
+from transactions.verification import definitions, structure, verify
 from wallet.models import Wallet
 
 ENTRY, MOVEMENT, WALLET = "transactions_ledgerentry", "transactions_transaction", "wallet_wallet"
 SNAPSHOT, SEAL = "transactions_balancesnapshot", "transactions_ledgerseal"
 TABLES: Final = (ENTRY, MOVEMENT, WALLET, SNAPSHOT, SEAL)
 # What the planting itself leaves behind.
-OWN_TRACES: Final = frozenset(check.code for check in structure.CHECKS)
+OWN_TRACES: Final = frozenset(rule.code for rule in (*structure.CHECKS, *definitions.RULES))
 
 NEW_VALUES: Final = {
     "DecimalField": ("{c} + 0.01", "{c} * 2 + 1", "{c} + 100", "'NaN'", "{c} - 0.5"),

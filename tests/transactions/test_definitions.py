@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connections, transaction
 
 from tests.transactions.attacks import conninfo
@@ -82,6 +83,7 @@ class TestKeys:
         )
         assert found == {KEYS: f"column {ENTRY}.wallet_id: foreign key"}
 
+    @pytest.mark.skipif(not settings.EMBEDDED, reason="On a server of one's own we are no superuser.")
     def test_those_whose_own_triggers_are_off_are_found_with_all_of_ours_on(self, committed_db: None) -> None:
         """``ALTER TABLE … DISABLE TRIGGER ALL`` is for a superuser, and takes the triggers of foreign keys along."""
         with psycopg.connect(conninfo("superuser")) as session:
@@ -131,6 +133,16 @@ class TestConstraints:
             f" ON {MOVEMENT} (type, source_kind, source_id) {condition}",
         )
         assert set(found) == {DEFINITIONS}
+
+    @pytest.mark.parametrize(
+        "condition", ["", "ADD CHECK (entries >= -1)", "ADD CHECK (entries >= 0) NOT VALID"]
+    )
+    def test_a_count_that_may_be_negative_by_now_is_found(self, condition: str) -> None:
+        found = found_after(
+            f"ALTER TABLE {SEAL} DROP CONSTRAINT {SEAL}_entries_check",
+            *([f"ALTER TABLE {SEAL} {condition}"] if condition else []),
+        )
+        assert found == {DEFINITIONS: f'definition entries on {SEAL}: nothing checks "entries" >= 0'}
 
     def test_each_made_anew_as_it_was_is_no_finding(self) -> None:
         assert (

@@ -118,13 +118,19 @@ def _rows(cursor: CursorWrapper, query: str) -> dict[tuple[str, str], tuple[Any,
 
 
 def _checks(cursor: CursorWrapper) -> Iterator[Broken]:
-    """Compare each CHECK with the condition that its model declares."""
+    """Compare each CHECK with the condition that its model declares; those that a type brings along have any name."""
     found, editor = _rows(cursor, _CHECKS), connection.schema_editor()
     for model, rule in _declared(models.CheckConstraint):
         (now,) = found.get((model._meta.db_table, rule.name), (None,))
         declared = str(rule.constraint_sql(model, editor)).partition(" CHECK ")[2]
         if now is not None and meaning(now) != meaning(declared):
             yield OURS, f"{rule.name} on {model._meta.db_table}", f"checks {now}"
+    there = {(table, meaning(now)) for (table, _), (now,) in found.items()}
+    for model in structure.guarded():
+        for column in model._meta.concrete_fields:
+            wanted = column.db_parameters(connection)["check"]
+            if wanted and (model._meta.db_table, meaning(wanted)) not in there:
+                yield OURS, f"{column.column} on {model._meta.db_table}", f"nothing checks {wanted}"
 
 
 def _uniques(cursor: CursorWrapper) -> Iterator[Broken]:
