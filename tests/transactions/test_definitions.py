@@ -3,10 +3,11 @@
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import connections, models, transaction
 
 from tests.transactions.attacks import conninfo
 from tests.transactions.test_verify_ledger import ACCOUNT, ENTRY, MOVEMENT, PARKED, WALLET, rolled_back
+from transactions.models import Transaction
 from transactions.verification import definitions, verify
 from transactions.verification.definitions import meaning
 
@@ -248,6 +249,19 @@ class TestMeaning:
     )
     def test_two_things_are_not(self, one: str, other: str) -> None:
         assert meaning(one) != meaning(other)
+
+
+def test_django_writes_a_condition_as_it_did_when_databases_were_made() -> None:
+    """A release that words one otherwise would find every older database changed: it needs a migration, or ``meaning``.
+
+    This one has all that Django adds by itself: NOT with what may be NULL, a column in brackets, the order of names.
+    """
+    (rule,) = (one for one in Transaction._meta.constraints if one.name == "transaction_has_two_ends")
+    assert isinstance(rule, models.CheckConstraint)
+    assert str(rule.constraint_sql(Transaction, connections["default"].schema_editor())).endswith(
+        ' CHECK (("from_wallet_id" IS NULL OR "to_wallet_id" IS NULL OR NOT ("from_wallet_id" = ("to_wallet_id")'
+        ' AND "from_wallet_id" IS NOT NULL AND "to_wallet_id" IS NOT NULL)))'
+    )
 
 
 def test_nothing_is_found_in_a_database_as_the_migrations_made_it() -> None:
