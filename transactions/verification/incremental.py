@@ -1,10 +1,10 @@
 """Going on from the last verified entry: the same rules, asked of what is new and of what it touches.
 
 Each rule about the books is asked of a smaller journal, put in place of the real one by common table expressions of the
-same names: the transactions that have new entries, that are holds made or ended since, or that are still pending, with
-those they reverse or refund, and all entries of these. What looks back along a wallet, or for a twin, has a query of
-its own below that goes by index. Rules about wallets, accounts, parked credits and guards are asked of all rows: these
-tables do not grow with every movement.
+same names: the transactions that have new entries, that are holds made or ended since, or that are still pending; what
+they reverse or refund, and what was refunded by what they reverse; all refunds of these, and all reversals; and all
+entries of these. What looks back along a wallet, or for a twin, has a query of its own below that goes by index. Rules
+about wallets, accounts, parked credits and guards are asked of all rows: these tables do not grow with every movement.
 
 What was proven before is taken as proven. That it has not changed since, a run with ``--seals`` or a full one shows.
 """
@@ -27,15 +27,20 @@ WITH fresh_transactions AS MATERIALIZED (
     WHERE t.end_number > %(since_hold)s
     UNION
     SELECT t.id FROM public.transactions_transaction t WHERE t.status = 'pending'
-), looked_at AS MATERIALIZED (
+), named AS MATERIALIZED (
     SELECT f.id FROM fresh_transactions f
     UNION
-    SELECT other.id FROM fresh_transactions f JOIN public.transactions_transaction t ON t.id = f.id
-    CROSS JOIN LATERAL (
-        SELECT t.reverses_id AS id
-        UNION SELECT t.refund_of_id
-        UNION SELECT r.id FROM public.transactions_transaction r WHERE r.refund_of_id = t.refund_of_id
-    ) other WHERE other.id IS NOT NULL
+    SELECT up.id FROM fresh_transactions f JOIN public.transactions_transaction t ON t.id = f.id
+    LEFT JOIN public.transactions_transaction r ON r.id = t.reverses_id
+    CROSS JOIN LATERAL (VALUES (t.reverses_id), (t.refund_of_id), (r.refund_of_id)) up(id) WHERE up.id IS NOT NULL
+), undone AS MATERIALIZED (
+    SELECT n.id FROM named n
+    UNION
+    SELECT r.id FROM named n JOIN public.transactions_transaction r ON r.refund_of_id = n.id
+), looked_at AS MATERIALIZED (
+    SELECT u.id FROM undone u
+    UNION
+    SELECT m.id FROM undone u JOIN public.transactions_transaction m ON m.reverses_id = u.id
 ), transactions_transaction AS MATERIALIZED (
     SELECT t.* FROM public.transactions_transaction t JOIN looked_at l ON l.id = t.id
 ), transactions_ledgerentry AS MATERIALIZED (
