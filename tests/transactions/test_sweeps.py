@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import AutoField, Model
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.transactions.story import Story
-from tests.transactions.test_verify_ledger import ENTRY, MOVEMENT, WALLET, Owner, rolled_back
+from tests.transactions.test_verify_ledger import ACCOUNT, ENTRY, MOVEMENT, WALLET, Owner, rolled_back
+from transactions.models import LedgerAccount, LedgerEntry, Transaction
 from transactions.verification import every_check
 from transactions.verification.sweeps import SWEEPS, Sweeping
+from wallet.models import Wallet
 
 NEGATIVE = "amount = -amount"
 FINE = "amount = amount + 0.001"
@@ -122,11 +125,52 @@ FITTING = {
         ("wallet_shows_its_entries",),
         (f"UPDATE {WALLET} SET balance = balance + 1 WHERE version = 0",),
     ),
+    "a reference of two that is none": (
+        ("booked_once",),
+        (f"UPDATE {MOVEMENT} SET reference = NULL WHERE id IN (%(transfer)s, %(newest)s)",),
+    ),
+    "one currency that becomes another": (
+        ("entries_sum_to_zero", "currency_sums_to_zero", "entries_are_of_its_currency"),
+        (f"UPDATE {MOVEMENT} SET converted_currency = NULL WHERE id = %(parked)s",
+         f"INSERT INTO {ENTRY} (transaction_id, account_id, direction, amount, currency, created_at) "
+         "SELECT t.id, a.id, side.direction, 5, side.currency, t.completed_at "
+         f"FROM {MOVEMENT} t, (VALUES ('debit', 'gateway_clearing:paystack', 'USD'), ('credit', 'suspense', 'JPY')) "
+         "side(direction, code, currency) JOIN transactions_ledgeraccount a USING (code, currency) "
+         "WHERE t.id = %(parked)s",),
+    ),
+    "a wallet that was emptied by nothing": (
+        ("entry_is_whole", "wallet_shows_its_entries"),
+        (f"INSERT INTO {ENTRY} (transaction_id, account_id, wallet_id, direction, amount, currency, wallet_version, "
+         "wallet_balance_after, created_at) SELECT e.transaction_id, e.account_id, e.wallet_id, e.direction, NULL, "
+         f"e.currency, w.version + 1, NULL, e.created_at FROM {ENTRY} e JOIN {WALLET} w "
+         "ON w.id = e.wallet_id AND w.version = e.wallet_version WHERE w.id = %(wallet)s",
+         f"UPDATE {WALLET} SET balance = 0, version = version + 1 WHERE id = %(wallet)s"),
+    ),
+    "an entry and its account of no currency": (
+        ("entry_fits_its_account", "entry_is_whole"),
+        (f"UPDATE {ENTRY} SET currency = NULL, account_id = -1 WHERE {OF_TRANSFER} AND wallet_id IS NULL",),
+    ),
+    "an id at the end of all numbers": (
+        ("entries_sum_to_zero",),
+        (f"UPDATE {ENTRY} SET id = 9223372036854775807, amount = amount + 1 WHERE {OF_TRANSFER} AND wallet_id IS NULL",
+        ),
+    ),
     "a day without a movement": (
         ("spent_is_what_was_sent",),
         (f"UPDATE {WALLET} SET spent_on = current_date + 400, spent_today = 0, spent_this_month = 0 "
          "WHERE id = %(other)s",),
     ),
+}  # fmt: skip
+
+
+TABLES = (ENTRY, MOVEMENT, WALLET, ACCOUNT)
+KINDS_OF_MOVEMENTS = ("funding", "transfer", "bill", "voided", "pending", "reversal", "refund")
+OF_MODEL: dict[type[Model], tuple[str, ...]] = {
+    LedgerEntry: tuple(f"transaction_id = %({kind})s{lines}" for kind in ("transfer", "bill", "reversal", "refund")
+                       for lines in ("", " AND direction = 'debit'", " AND wallet_id IS NULL")),
+    Transaction: tuple(f"id = %({kind})s" for kind in KINDS_OF_MOVEMENTS),
+    Wallet: ("id = %(wallet)s", "version = 0"),
+    LedgerAccount: ("(code, currency) = ('customer_wallets', 'NGN')", "(code, currency) = ('fees', 'NGN')"),
 }  # fmt: skip
 
 
@@ -138,16 +182,27 @@ def owner(story: Story, django_db_blocker: DjangoDbBlocker) -> Iterator[Owner]:
 
 
 def unhindered(cursor: CursorWrapper) -> None:
-    """Take away what refuses such edits: triggers, and every constraint that is no key."""
-    for table in (ENTRY, MOVEMENT, WALLET):
+    """Take away what refuses such edits: triggers, and every constraint, keys and what may not be NULL among them."""
+    for table in TABLES:
         cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-    cursor.execute(
-        "SELECT format('ALTER TABLE %%I DROP CONSTRAINT %%I', conrelid::regclass, conname) FROM pg_constraint"
-        " WHERE conrelid = ANY(%s::regclass[]) AND contype IN ('c', 'u', 'f')",
-        [[ENTRY, MOVEMENT, WALLET]],
-    )
-    for (statement,) in cursor.fetchall():
-        cursor.execute(statement)
+        cursor.execute(
+            "SELECT format('ALTER TABLE %%I DROP CONSTRAINT IF EXISTS %%I CASCADE', conrelid::regclass, conname)"
+            " FROM pg_constraint WHERE conrelid = %s::regclass AND contype IN ('c', 'u', 'f', 'p')"
+            " UNION ALL SELECT format('ALTER TABLE %%I ALTER COLUMN %%I DROP NOT NULL', attrelid::regclass, attname)"
+            " FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND attnotnull AND attidentity = ''",
+            [table, table],
+        )
+        for (statement,) in cursor.fetchall():
+            cursor.execute(statement)
+
+
+def nulls() -> Iterator[str]:
+    """Yield an edit for each column of the books that makes it NULL in one row, or in all lines of a movement."""
+    for model in (LedgerEntry, Transaction, Wallet, LedgerAccount):
+        for field in model._meta.concrete_fields:
+            for where in () if isinstance(field, AutoField) else OF_MODEL[model]:
+                column = field.column
+                yield f"UPDATE {model._meta.db_table} SET {column} = NULL WHERE {where} AND {column} IS NOT NULL"
 
 
 @pytest.mark.parametrize("what", FITTING)
@@ -162,6 +217,21 @@ def test_an_edit_that_fits_is_found_as_by_each_rule(owner: Owner, what: str) -> 
     broken = owner.verify().broken
     assert set(codes) <= set(broken)
     assert broken == owner.verify(sweep=False).broken
+
+
+def test_a_null_is_found_as_by_each_rule(owner: Owner) -> None:
+    ids, hidden, planted = owner.ids(), [], 0
+    with connections["owner"].cursor() as cursor:
+        unhindered(cursor)
+        for statement in nulls():
+            with transaction.atomic(using="owner"):
+                cursor.execute(statement, ids)
+                planted += min(cursor.rowcount, 1)
+                if cursor.rowcount > 0 and owner.verify().broken != owner.verify(sweep=False).broken:
+                    hidden.append(statement)
+                transaction.set_rollback(True, using="owner")
+    assert hidden == []
+    assert planted > 100
 
 
 def test_sweeps_alone_prove_a_ledger_that_is_sound(owner: Owner) -> None:

@@ -3,7 +3,9 @@
 Asked one by one, the rules read the same rows again and again. A sweep asks the question of several rules in one pass
 and counts the rows that may break one of them. None: its rules hold, and need not be asked. Any: each of its rules is
 asked by its own query, which alone says what is found. So a sweep may count a row that breaks no rule, which costs
-time, but must count something whenever one of its rules would find a row; what that rests on is said above each.
+time, but must count something whenever one of its rules would find a row; what that rests on is said above each. All
+of it rests on values: compared with NULL, a row is neither right nor wrong. So each sweep counts a NULL in a column
+that has none, whatever the schema says by now, and asks ``IS DISTINCT FROM`` of a column that may have one.
 
 A count, not a first row: a query that may stop early is planned for that, and reads by index what it then reads to the
 end. An incremental verification does without sweeps: it reads few rows.
@@ -80,7 +82,8 @@ def _facts() -> dict[str, Any]:
 # with ``NEWEST``, leaves each wallet its versions 1, 2, 3 … once each, summing to the balance of the newest.
 LINES: Final = """
     SELECT count(*) FILTER (
-               WHERE a.currency IS DISTINCT FROM e.currency OR a.wallet_kind <> coalesce(w.kind, '')
+               WHERE num_nulls(e.transaction_id, e.account_id, e.direction, e.amount, e.currency, e.created_at) > 0
+                  OR a.currency IS DISTINCT FROM e.currency OR a.wallet_kind IS DISTINCT FROM coalesce(w.kind, '')
                   OR (e.wallet_id IS NULL) <> (w.id IS NULL) OR w.currency <> e.currency
                   OR e.direction NOT IN ('debit', 'credit') OR e.amount <= 0 OR min_scale(e.amount) > a.places
                   OR CASE WHEN e.wallet_id IS NULL
@@ -100,7 +103,8 @@ NEWEST: Final = """
     SELECT count(*)
     FROM wallet_wallet w
     LEFT JOIN transactions_ledgerentry e ON e.wallet_id = w.id AND e.wallet_version = w.version
-    WHERE (w.version = 0) <> (e.id IS NULL) OR w.balance IS DISTINCT FROM coalesce(e.wallet_balance_after, 0)
+    WHERE w.version IS NULL OR (w.version = 0) <> (e.id IS NULL)
+       OR w.balance IS DISTINCT FROM coalesce(e.wallet_balance_after, 0)
        OR w.last_entry_at IS DISTINCT FROM e.created_at
 """
 
@@ -121,6 +125,7 @@ _PART: Final = """
                       ) FILTER (WHERE e.id IS NOT NULL) IS TRUE
                OR sum(:signed) FILTER (WHERE e.currency = t.currency) <> 0
                OR sum(:signed) FILTER (WHERE e.currency <> t.currency) <> 0
+               OR num_nulls(t.status, t.type, t.currency, t.converted_currency, t.amount, t.fee) > 0
                OR CASE WHEN t.status <> 'completed' THEN count(e.id) > 0
                   ELSE count(e.id) < 2
                        OR t.amount + t.fee IS DISTINCT FROM
@@ -136,7 +141,8 @@ _PART: Final = """
         FROM transactions_transaction t
         LEFT JOIN transactions_ledgerentry e ON e.transaction_id = t.id AND e.transaction_id :part
         WHERE t.id :part
-        GROUP BY t.id, t.status, t.type, t.amount, t.fee, t.from_wallet_id, t.to_wallet_id, t.converted_amount
+        GROUP BY t.id, t.status, t.type, t.currency, t.converted_currency, t.amount, t.fee, t.from_wallet_id,
+                 t.to_wallet_id, t.converted_amount
     ) movement
 """
 _ALLOWED: Final = """
@@ -147,7 +153,7 @@ _ALLOWED: Final = """
       ON CASE WHEN rule.whole THEN a.code = rule.code ELSE starts_with(a.code, rule.code) END
 """
 _TOGETHER: Final = """
-    SELECT coalesce(sum(part.odd), 0)
+    SELECT coalesce(sum(part.odd), 0) + (SELECT count(*) FROM transactions_transaction WHERE id IS NULL)
            + abs((SELECT count(*) FROM transactions_ledgerentry) - coalesce(sum(part.lines), 0))
     FROM (:lower UNION ALL :upper) part
 """
@@ -158,7 +164,7 @@ PARTS: Final = (
 )
 _MIDDLE: Final = """
     SELECT transaction_id FROM transactions_ledgerentry
-    WHERE id >= (SELECT (min(id) + max(id)) / 2 FROM transactions_ledgerentry) ORDER BY id LIMIT 1
+    WHERE id >= (SELECT min(id) / 2 + max(id) / 2 FROM transactions_ledgerentry) ORDER BY id LIMIT 1
 """
 REVERSALS: Final = """
     SELECT count(*)
@@ -183,7 +189,9 @@ _MOVEMENTS: Final = """
     LEFT JOIN wallet_wallet f ON f.id = t.from_wallet_id
     LEFT JOIN wallet_wallet r ON r.id = t.to_wallet_id
     LEFT JOIN unnest(%(currencies)s::text[], %(decimals)s::int[]) c(code, places) ON c.code = t.currency
-    WHERE t.from_wallet_id IS NOT NULL AND t.from_user_id IS DISTINCT FROM f.owner_id
+    WHERE num_nulls(t.status, t.type, t.currency, t.converted_currency, t.amount, t.fee, t.created_at, t.failure_code,
+                    t.source_kind) > 0
+       OR t.from_wallet_id IS NOT NULL AND t.from_user_id IS DISTINCT FROM f.owner_id
        OR t.to_wallet_id IS NOT NULL AND t.to_user_id IS DISTINCT FROM r.owner_id
        OR CASE t.status
           WHEN 'completed' THEN
@@ -225,7 +233,7 @@ TWINS: Final = Sweep(
         """
         SELECT count(*)
         FROM (SELECT t.reference FROM transactions_transaction t GROUP BY t.reference HAVING count(*) > 1) twin
-        WHERE twin.reference ~ %(made)s
+        WHERE (twin.reference ~ %(made)s) IS NOT FALSE
            OR EXISTS (SELECT FROM transactions_transaction t WHERE t.reference = twin.reference
                       GROUP BY t.from_user_id HAVING count(*) > 1)
         """,
