@@ -11,12 +11,15 @@ transaction id before it draws a row's id; so that transaction's id is below N a
 not the ``xmax`` of a snapshot: that one is one past the highest *completed* id, and running transactions may
 lie above it.
 
+A row whose id no sequence has given was put there by hand. It is left out: a cut up there would call complete all
+that is still to come below it.
+
 This holds only while writers keep their side: a row lock or any earlier write gives a transaction its id; a
 writer that starts with the insert calls ``pg_current_xact_id()`` first.
 """
 
 import time
-from typing import Final
+from typing import Any, Final
 
 from django.db import connections, models
 
@@ -52,7 +55,8 @@ def watermark(model: type[models.Model], *, wait_s: float = DEFAULT_WAIT_S, usin
     connection = connections[using]
     if connection.in_atomic_block or not connection.get_autocommit():
         raise WatermarkInTransaction("watermark() must run in autocommit, outside any transaction")
-    cut: int = model._default_manager.using(using).aggregate(cut=models.Max("pk"))["cut"] or 0
+    highest: int = model._default_manager.using(using).aggregate(cut=models.Max("pk"))["cut"] or 0
+    cut = min(highest, given_by(_sequence_of(model, using), using=using))
     bound = _scalar(using, "SELECT pg_current_xact_id()::text::bigint")
     started = time.monotonic()
     pause_s = FIRST_PAUSE_S
@@ -65,9 +69,19 @@ def watermark(model: type[models.Model], *, wait_s: float = DEFAULT_WAIT_S, usin
     return cut
 
 
+def given_by(sequence: str, *, using: str = "default") -> int:
+    """Return the last number that a sequence has given; 0 when it has given none, or is missing."""
+    return int(_scalar(using, "SELECT coalesce(pg_sequence_last_value(to_regclass(%s)), 0)", sequence))
+
+
+def _sequence_of(model: type[models.Model], using: str) -> str:
+    statement = "SELECT pg_get_serial_sequence(%s, %s)"
+    return str(_scalar(using, statement, model._meta.db_table, model._meta.pk.column))
+
+
 def _oldest_writer_s(using: str) -> float:
     """Return the age of the oldest transaction that has an id; prepared ones count too."""
-    return _scalar(
+    age_s = _scalar(
         using,
         """
         SELECT coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)::float8
@@ -75,11 +89,12 @@ def _oldest_writer_s(using: str) -> float:
                 UNION ALL SELECT prepared FROM pg_prepared_xacts) AS writers (since)
         """,
     )
+    return float(age_s)
 
 
-def _scalar(using: str, statement: str) -> float:
-    """Run a statement in a transaction of its own and return its one number."""
+def _scalar(using: str, statement: str, *values: str | None) -> Any:
+    """Run a statement in a transaction of its own and return its one value."""
     with connections[using].cursor() as cursor:
-        cursor.execute(statement)
+        cursor.execute(statement, values or None)
         row = cursor.fetchone()
     return 0 if row is None else row[0]

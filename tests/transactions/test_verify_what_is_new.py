@@ -1,18 +1,24 @@
-"""verify_ledger --incremental beside what was proven before: refunds and reversals that undo each other over a mark."""
+"""verify_ledger --incremental: what is new beside what was proven before, and what would never be new."""
 
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from django.db import transaction
 
 from fintech_core import clock
+from fintech_core.watermark import watermark
 from tests.factories import StaffFactory, UserFactory
+from tests.transactions.attacks import conninfo
 from tests.transactions.money import fund, main_wallet
-from tests.transactions.story import happened, transfer_draft
+from tests.transactions.story import bill_draft, happened, transfer_draft
 from tests.transactions.test_verify_onwards import edit, report_of
-from transactions.drafts import Post
-from transactions.models import Transaction
+from transactions.drafts import Authorize, Post, Void
+from transactions.models import LedgerEntry, Transaction, VerificationMark
+from transactions.sealing import chain
+from transactions.sealing.chain import complete_until
 from transactions.services import TransactionService
 from users.models import User
 from wallet.models import Wallet
@@ -118,3 +124,67 @@ class TestRefundsOverAMark:
         )
         edit(NO_SPENDING, two[1].pk)
         assert "refunds_are_within_the_amount" in found()
+
+
+# A funding with a number of one's own choice for each entry: whoever may write entries may write that, too.
+FUNDING = """
+    WITH at AS (SELECT clock_timestamp() AS now), moved AS (
+        INSERT INTO transactions_transaction
+            (id, reference, type, status, currency, amount, fee, to_wallet_id, to_user_id, description, metadata,
+             source_kind, source_id, converted_currency, failure_code, created_at, completed_at)
+        SELECT %(id)s, 'TRX-BY-HAND', 'funding', 'completed', 'NGN', 50, 0, w.id, w.owner_id, '', '{}', 'payment',
+               gen_random_uuid(), '', '', at.now, at.now FROM at, wallet_wallet w WHERE w.id = %(wallet)s
+    ), given AS (
+        UPDATE wallet_wallet SET balance = balance + 50, version = version + 1, last_entry_at = (SELECT now FROM at)
+        WHERE id = %(wallet)s
+    )
+    INSERT INTO transactions_ledgerentry
+        (id, transaction_id, account_id, wallet_id, direction, amount, currency, wallet_balance_after, wallet_version,
+         created_at)
+    SELECT %(debit)s, %(id)s::uuid, a.id, NULL, 'debit', 50, 'NGN', NULL::numeric, NULL::bigint, at.now
+    FROM at, transactions_ledgeraccount a WHERE (a.code, a.currency) = ('gateway_clearing:paystack', 'NGN')
+    UNION ALL
+    SELECT %(credit)s, %(id)s::uuid, a.id, w.id, 'credit', 50, 'NGN', w.balance + 50, w.version + 1, at.now
+    FROM at, transactions_ledgeraccount a, wallet_wallet w
+    WHERE w.id = %(wallet)s AND (a.code, a.currency) = ('customer_wallets', 'NGN')
+"""
+NOT_GIVEN = "numbers_are_given_by_their_sequence"
+
+
+def fund_by_hand(wallet: Wallet, debit: int, credit: int) -> None:
+    """Fund a wallet as the application's role may, every guard in place, with these ids of entries."""
+    with psycopg.connect(conninfo("default")) as session:
+        session.execute(FUNDING, {"id": uuid4(), "wallet": wallet.pk, "debit": debit, "credit": credit})
+
+
+class TestNumbersThatNoSequenceGave:
+    @pytest.mark.parametrize(("debit", "credit"), [(-2, -1), (0, -1), (9 * 10**18, 9 * 10**18 + 1)])
+    def test_entries_are_found_by_every_verification(
+        self, two: tuple[Wallet, Wallet], debit: int, credit: int
+    ) -> None:
+        mark()
+        fund_by_hand(two[0], debit, credit)
+        assert found() == {NOT_GIVEN}
+        assert report_of()["broken"] == {NOT_GIVEN: 2}
+        assert VerificationMark.objects.count() == 1
+
+    def test_what_is_above_the_sequence_takes_neither_seals_nor_snapshots_with_it(
+        self, two: tuple[Wallet, Wallet]
+    ) -> None:
+        newest = LedgerEntry.objects.latest("id").pk
+        fund_by_hand(two[0], 9 * 10**18, 9 * 10**18 + 1)
+        assert watermark(LedgerEntry) == newest
+        assert chain.seal()[-1].through_entry == newest
+        happened(Post(transfer_draft(*two, "10.00")))
+        assert chain.seal()[-1].entries == 2
+
+    @pytest.mark.parametrize("number", [0, -5, 10**9])
+    def test_holds_ends_and_openings_are_found(self, two: tuple[Wallet, Wallet], number: int) -> None:
+        held = happened(Authorize(bill_draft(two[0], "10.00")))
+        happened(Void(held.pk, "declined"))
+        mark()
+        edit("UPDATE transactions_transaction SET hold_number = %s, end_number = %s WHERE id = %s",
+             number, number, held.pk)  # fmt: skip
+        edit("UPDATE wallet_wallet SET opening_number = %s WHERE id = %s", number, two[1].pk)
+        assert report_of("--incremental")["broken"][NOT_GIVEN] == 3
+        assert complete_until().hold < 10**9

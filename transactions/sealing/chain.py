@@ -22,7 +22,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Max
 
 from fintech_core import clock, development
-from fintech_core.watermark import watermark
+from fintech_core.watermark import given_by, watermark
 from transactions.models import LedgerEntry, LedgerSeal, Transaction
 from transactions.sealing import canonical
 from transactions.sealing.reading import Range, Tally, lines
@@ -36,6 +36,7 @@ FIRST: Final = "0" * 64
 LINK_ENTRIES: Final = 50_000
 LINK_HOLDS: Final = 50_000
 RUN_S: Final = 60
+TWO_PHASE_NUMBERS: Final = "transactions_two_phase_seq"
 PATIENCE_S: Final = 5
 _LOCK: Final = 7_305_418_260_113_002_101
 
@@ -141,7 +142,7 @@ def complete_until(*, wait_s: int = PATIENCE_S) -> Cut:
     """
     highest = Transaction.objects.aggregate(hold=Max("hold_number"), end=Max("end_number"))
     opening = Wallet.objects.aggregate(number=Max("opening_number"))["number"]
-    hold = max(highest["hold"] or 0, highest["end"] or 0, opening or 0)
+    hold = min(max(highest["hold"] or 0, highest["end"] or 0, opening or 0), given_by(TWO_PHASE_NUMBERS))
     return Cut(watermark(LedgerEntry, wait_s=wait_s), hold)
 
 

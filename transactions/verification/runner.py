@@ -26,6 +26,7 @@ from transactions.verification import (
     entries,
     incremental,
     movements,
+    numbers,
     parked,
     proven,
     seals,
@@ -41,7 +42,7 @@ from transactions.verification.sweeps import Sweeping
 
 CHECKS: tuple[Check, ...] = (
     *entries.CHECKS, *movements.CHECKS, *wallets.CHECKS, *parked.CHECKS, *bulk.CHECKS,
-    *snapshots.CHECKS,
+    *numbers.CHECKS, *snapshots.CHECKS,
     *documents.CHECKS, *chart_rules.CHECKS, *structure.CHECKS,
 )  # fmt: skip
 # Proven by code, in every run; those of ``seals`` come to them where seals are asked for.
