@@ -188,3 +188,48 @@ class TestNumbersThatNoSequenceGave:
         edit("UPDATE wallet_wallet SET opening_number = %s WHERE id = %s", number, two[1].pk)
         assert report_of("--incremental")["broken"][NOT_GIVEN] == 3
         assert complete_until().hold < 10**9
+
+
+VERSION_ONCE = "entry_wallet_version_is_unique"
+SAME_AGAIN = """
+    INSERT INTO transactions_ledgerentry
+        (transaction_id, account_id, wallet_id, direction, amount, currency, wallet_balance_after, wallet_version,
+         created_at)
+    SELECT again.id, e.account_id, e.wallet_id, e.direction, e.amount, e.currency,
+           e.wallet_balance_after + CASE e.direction WHEN 'credit' THEN e.amount ELSE 0 END,
+           e.wallet_version + CASE e.direction WHEN 'credit' THEN 1 ELSE 0 END, again.completed_at
+    FROM transactions_ledgerentry e, transactions_transaction again
+    WHERE e.transaction_id = %s AND again.id = %s ORDER BY e.id
+"""
+
+
+class TestVersions:
+    def test_a_version_used_twice_is_found(self, two: tuple[Wallet, Wallet]) -> None:
+        """What was sent once arrives twice: the second time it leaves the sender by the version of the first."""
+        sender, recipient = two
+        mark()
+        sent = happened(Post(transfer_draft(sender, recipient, "50.00")))
+        with psycopg.connect(conninfo("owner")) as session:
+            entries = "ALTER TABLE transactions_ledgerentry"
+            session.execute(f"{entries} DROP CONSTRAINT {VERSION_ONCE}")
+            session.execute(f"{entries} ADD CONSTRAINT {VERSION_ONCE} UNIQUE (wallet_id, wallet_version, id)")
+            for table in ("transactions_transaction", "transactions_ledgerentry", "wallet_wallet"):
+                session.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            again = uuid4()
+            session.execute(
+                "INSERT INTO transactions_transaction SELECT (jsonb_populate_record(t, jsonb_build_object("
+                "'id', %s::text, 'reference', 'TRX-AGAIN'))).* FROM transactions_transaction t WHERE id = %s",
+                [again, sent.pk],
+            )
+            session.execute(SAME_AGAIN, [sent.pk, again])
+            session.execute(
+                "UPDATE wallet_wallet SET balance = balance + 50, version = version + 1 WHERE id = %s",
+                [recipient.pk],
+            )
+            session.execute(
+                "UPDATE wallet_wallet SET spent_today = spent_today + 50, spent_this_month = spent_this_month + 50"
+                " WHERE id = %s",
+                [sender.pk],
+            )
+        assert set(report_of("--incremental")["broken"]) == {"entry_follows_the_one_before"}
+        assert set(report_of()["broken"]) == {"entry_follows_the_one_before", "wallet_shows_its_entries"}

@@ -5,6 +5,7 @@ same names: the transactions that have new entries, that are holds made or ended
 they reverse or refund, and what was refunded by what they reverse; all refunds of these, and all reversals; and all
 entries of these. What looks back along a wallet, or for a twin, has a query of its own below that goes by index. Rules
 about wallets, accounts, parked credits and guards are asked of all rows: these tables do not grow with every movement.
+So is the one about numbers, which reads the ends of indexes.
 
 What was proven before is taken as proven. That it has not changed since, a run with ``--seals`` or a full one shows.
 """
@@ -78,6 +79,9 @@ FOLLOW: Final = """
     LEFT JOIN transactions_ledgerentry p ON p.wallet_id = e.wallet_id AND p.wallet_version = e.wallet_version - 1
     WHERE e.id > %(since_entry)s AND e.wallet_id IS NOT NULL
       AND (e.wallet_version IS NULL OR (e.wallet_version <> 1 AND p.id IS NULL) OR p.created_at > e.created_at
+           OR EXISTS (SELECT FROM transactions_ledgerentry twin WHERE twin.wallet_id = e.wallet_id
+                                                                  AND twin.wallet_version = e.wallet_version
+                                                                  AND twin.id <> e.id)
            OR e.wallet_balance_after IS DISTINCT FROM coalesce(p.wallet_balance_after, 0) + :signed)
 """
 
