@@ -73,6 +73,24 @@ def lines_of(file: Path) -> list[bytes]:
     return file.read_bytes().splitlines(keepends=True)
 
 
+def entry(**facts: Any) -> bytes:
+    """Return the line of an entry with these facts, a plain debit otherwise."""
+    plain = {"direction": "debit", "amount": "1.0000", "currency": "NGN", "account": "suspense"}
+    bare = {"fact": "entry"} | dict.fromkeys(canonical.COLUMNS["entry"])
+    return json.dumps(bare | plain | facts).encode()
+
+
+NO_LINES = {
+    "brackets without end": b'{"fact":' + b"[" * 200_000,
+    "more than any number": entry(amount="9e999999"),
+    "less than any coin": entry(amount="1e-999999"),
+    "an infinite amount": entry(amount="Infinity"),
+    "no amount": entry(amount="NaN"),
+    "a balance below any number": entry(wallet_id="w", wallet_version=1, wallet_balance_after="-9e999999"),
+    "a currency that is no text": entry(currency=566),
+}
+
+
 def drop(kind: str) -> Callable[[list[bytes]], list[bytes]]:
     """Leave the last line of a kind out."""
 
@@ -158,6 +176,12 @@ class TestCopies:
     ) -> None:
         run("seal_ledger", "--publish", str(tmp_path / "heads.ndjson"))
         assert proven(copied) == (3, {"published_seal_is_there": 1}, [COUNTED])
+
+    @pytest.mark.parametrize("what", NO_LINES)
+    def test_a_line_that_no_books_have_is_a_finding(self, tmp_path: Path, what: str) -> None:
+        file = tmp_path / "made up.ndjson"
+        file.write_bytes((NO_LINES[what] + b"\n") * 3)
+        assert verify_copy(file).broken["copy_is_readable"] == 3
 
     def test_nothing_is_overwritten(self, copied: Path) -> None:
         before = copied.read_bytes()

@@ -12,7 +12,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +57,9 @@ ALLOWED: Final = Rule(
 RULES: Final = (READABLE, WHOLE, SUMS, FOLLOW, ALLOWED, *copied_seals.RULES)
 
 ZERO: Final = Decimal(0)
+FINEST: Final = Decimal("0.0001")
+# What a line may bring about that is not what such a line may be, brackets in brackets without end among it.
+UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
 TOLD_EVERY: Final = 100_000
 
 
@@ -92,7 +95,7 @@ class Copy:
                 yield WHOLE, "footer", f"line {self._number} comes after it"
             try:
                 yield from self._line(raw, json.loads(raw))
-            except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation) as error:
+            except UNREADABLE as error:
                 yield READABLE, str(self._number), type(error).__name__
             if self.told is not None and self._number % TOLD_EVERY == 0:
                 self.told(self._number)
@@ -136,7 +139,9 @@ class Copy:
             self.seals.lines.holds += 1
 
     def _entry(self, facts: dict[str, Any]) -> Iterator[Broken]:
-        amount, currency, debit = Decimal(facts["amount"]), facts["currency"], facts["direction"] == "debit"
+        amount, currency, debit = _amount(facts["amount"]), facts["currency"], facts["direction"] == "debit"
+        if not isinstance(currency, str):
+            raise TypeError(f"a currency is a text, not {currency!r}")
         self.counted.entries[currency] += 1
         side = self.counted.debits if debit else self.counted.credits
         side[currency] += amount
@@ -158,7 +163,7 @@ class Copy:
 
     def _wallet(self, facts: dict[str, Any], moved: Decimal) -> Iterator[Broken]:
         version, balance, _ = self.counted.wallets.get(facts["wallet_id"], (0, ZERO, ""))
-        after = Decimal(facts["wallet_balance_after"])
+        after = _amount(facts["wallet_balance_after"])
         if (facts["wallet_version"], after) != (version + 1, balance + moved):
             yield (
                 FOLLOW,
@@ -167,6 +172,17 @@ class Copy:
                 f" {version + 1} with {balance + moved}",
             )
         self.counted.wallets[facts["wallet_id"]] = (facts["wallet_version"], after, facts["currency"])
+
+
+def _amount(text: str) -> Decimal:
+    """Return an amount of money as the books may have it, which sums never leave. Raises ValueError, ArithmeticError.
+
+    One that is not finite, or has more digits than decimals are computed with here, cannot be rounded at all.
+    """
+    amount = Decimal(text)
+    if amount.quantize(FINEST) != amount:
+        raise ValueError(f"{amount} is finer than any currency")
+    return amount
 
 
 def verify_copy(
