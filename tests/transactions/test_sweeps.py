@@ -150,6 +150,26 @@ FITTING = {
         ("entry_fits_its_account", "entry_is_whole"),
         (f"UPDATE {ENTRY} SET currency = NULL, account_id = -1 WHERE {OF_TRANSFER} AND wallet_id IS NULL",),
     ),
+    "a movement of the future": (
+        ("entry_is_booked_with_its_transaction", "status_fits_the_facts"),
+        (f"UPDATE {ENTRY} SET created_at = created_at + {EARLIER} WHERE {OF_PARKED}",
+         f"UPDATE {MOVEMENT} SET created_at = created_at + {EARLIER}, completed_at = completed_at + {EARLIER} "
+         f"WHERE id = %(parked)s"),
+    ),
+    "a movement at no time": (
+        ("entry_is_booked_with_its_transaction", "status_fits_the_facts"),
+        (f"UPDATE {ENTRY} SET created_at = 'infinity' WHERE {OF_PARKED}",
+         f"UPDATE {MOVEMENT} SET created_at = 'infinity', completed_at = 'infinity' WHERE id = %(parked)s"),
+    ),
+    "a movement that takes effect in the future": (
+        ("status_fits_the_facts",),
+        (f"UPDATE {ENTRY} SET effective_at = 'infinity' WHERE {OF_PARKED}",
+         f"UPDATE {MOVEMENT} SET effective_at = 'infinity' WHERE id = %(parked)s"),
+    ),
+    "a hold before all times": (
+        ("status_fits_the_facts",),
+        (f"UPDATE {MOVEMENT} SET created_at = '-infinity' WHERE id = %(voided)s",),
+    ),
     "an id at the end of all numbers": (
         ("entries_sum_to_zero",),
         (f"UPDATE {ENTRY} SET id = 9223372036854775807, amount = amount + 1 WHERE {OF_TRANSFER} AND wallet_id IS NULL",

@@ -126,9 +126,9 @@ class TestRefundsOverAMark:
         assert "refunds_are_within_the_amount" in found()
 
 
-# A funding with a number of one's own choice for each entry: whoever may write entries may write that, too.
+# A funding with a time and numbers of entries of one's own choice: whoever may write entries may write that, too.
 FUNDING = """
-    WITH at AS (SELECT clock_timestamp() AS now), moved AS (
+    WITH at AS (SELECT coalesce(%(at)s::timestamptz, clock_timestamp()) AS now), moved AS (
         INSERT INTO transactions_transaction
             (id, reference, type, status, currency, amount, fee, to_wallet_id, to_user_id, description, metadata,
              source_kind, source_id, converted_currency, failure_code, created_at, completed_at)
@@ -148,22 +148,28 @@ FUNDING = """
     FROM at, transactions_ledgeraccount a, wallet_wallet w
     WHERE w.id = %(wallet)s AND (a.code, a.currency) = ('customer_wallets', 'NGN')
 """
+HUGE = 9 * 10**18, 9 * 10**18 + 1
 NOT_GIVEN = "numbers_are_given_by_their_sequence"
 
 
-def fund_by_hand(wallet: Wallet, debit: int, credit: int) -> None:
-    """Fund a wallet as the application's role may, every guard in place, with these ids of entries."""
+def fund_by_hand(wallet: Wallet, ids: tuple[int, int] | None = None, *, at: str | None = None) -> None:
+    """Fund a wallet as the application's role may, every guard in place; ids and time are drawn where not given."""
     with psycopg.connect(conninfo("default")) as session:
-        session.execute(FUNDING, {"id": uuid4(), "wallet": wallet.pk, "debit": debit, "credit": credit})
+        if ids is None:
+            draw = "SELECT nextval(pg_get_serial_sequence('transactions_ledgerentry', 'id')) FROM generate_series(1, 2)"
+            first, second = session.execute(draw).fetchall()
+            ids = first[0], second[0]
+        given = {"id": uuid4(), "wallet": wallet.pk, "debit": ids[0], "credit": ids[1], "at": at}
+        session.execute(FUNDING, given)
 
 
 class TestNumbersThatNoSequenceGave:
-    @pytest.mark.parametrize(("debit", "credit"), [(-2, -1), (0, -1), (9 * 10**18, 9 * 10**18 + 1)])
+    @pytest.mark.parametrize("ids", [(-2, -1), (0, -1), HUGE])
     def test_entries_are_found_by_every_verification(
-        self, two: tuple[Wallet, Wallet], debit: int, credit: int
+        self, two: tuple[Wallet, Wallet], ids: tuple[int, int]
     ) -> None:
         mark()
-        fund_by_hand(two[0], debit, credit)
+        fund_by_hand(two[0], ids)
         assert found() == {NOT_GIVEN}
         assert report_of()["broken"] == {NOT_GIVEN: 2}
         assert VerificationMark.objects.count() == 1
@@ -172,7 +178,7 @@ class TestNumbersThatNoSequenceGave:
         self, two: tuple[Wallet, Wallet]
     ) -> None:
         newest = LedgerEntry.objects.latest("id").pk
-        fund_by_hand(two[0], 9 * 10**18, 9 * 10**18 + 1)
+        fund_by_hand(two[0], HUGE)
         assert watermark(LedgerEntry) == newest
         assert chain.seal()[-1].through_entry == newest
         happened(Post(transfer_draft(*two, "10.00")))
@@ -188,6 +194,19 @@ class TestNumbersThatNoSequenceGave:
         edit("UPDATE wallet_wallet SET opening_number = %s WHERE id = %s", number, two[1].pk)
         assert report_of("--incremental")["broken"][NOT_GIVEN] == 3
         assert complete_until().hold < 10**9
+
+
+@pytest.mark.parametrize("at", ["infinity", "2999-01-01"])
+def test_what_is_booked_in_the_future_is_found(two: tuple[Wallet, Wallet], at: str) -> None:
+    mark()
+    fund_by_hand(two[0], at=at)
+    assert found() == {"entry_is_booked_with_its_transaction", "status_fits_the_facts"}
+
+
+def test_what_is_booked_by_hand_now_is_sound(two: tuple[Wallet, Wallet]) -> None:
+    mark()
+    fund_by_hand(two[0])
+    assert found() == set()
 
 
 VERSION_ONCE = "entry_wallet_version_is_unique"

@@ -108,9 +108,11 @@ FACTS = Check(
     parameters=exponents,
 )
 
+# Seals and copies cannot write down a time that is none, and what is booked in the future stands after all that follows.
+# The minute is for a clock that was set back a little.
 TIMES = Check(
     "entry_is_booked_with_its_transaction",
-    "An entry's times are not those of its transaction.",
+    "An entry's times are not those of its transaction, or lie in the future.",
     "entry",
     """
     SELECT e.id AS key, 'transaction ' || t.id || ' was completed at ' || coalesce(t.completed_at::text, 'no time')
@@ -118,6 +120,7 @@ TIMES = Check(
     FROM transactions_ledgerentry e JOIN transactions_transaction t ON t.id = e.transaction_id
     WHERE e.created_at IS DISTINCT FROM t.completed_at
        OR e.effective_at IS DISTINCT FROM CASE WHEN t.hold_amount IS NULL THEN t.effective_at END
+       OR e.created_at NOT BETWEEN 'epoch' AND statement_timestamp() + interval '1 minute'
     """,
 )
 

@@ -122,7 +122,7 @@ HOLDS = Check(
 
 STATUS = Check(
     "status_fits_the_facts",
-    "A transaction's status, times and failure code do not go together.",
+    "A transaction's status, times and failure code do not go together, or it is of the future.",
     "transaction",
     """
     SELECT t.id AS key, t.status || ', made ' || t.created_at || ', ended ' || coalesce(t.completed_at::text, 'never')
@@ -135,6 +135,8 @@ STATUS = Check(
        OR (t.end_number IS NOT NULL) <> (t.status IN ('failed', 'cancelled'))
        OR (t.hold_number IS NULL) <> (t.hold_amount IS NULL)
        OR t.completed_at < t.created_at
+       OR least(t.created_at, t.completed_at, t.effective_at) < 'epoch'
+       OR greatest(t.created_at, t.completed_at, t.effective_at) > statement_timestamp() + interval '1 minute'
        OR (t.status = 'completed' AND t.hold_amount IS NULL AND t.completed_at <> t.created_at)
     """,
 )

@@ -86,6 +86,7 @@ LINES: Final = """
                   OR a.currency IS DISTINCT FROM e.currency OR a.wallet_kind IS DISTINCT FROM coalesce(w.kind, '')
                   OR (e.wallet_id IS NULL) <> (w.id IS NULL) OR w.currency <> e.currency
                   OR e.direction NOT IN ('debit', 'credit') OR e.amount <= 0 OR min_scale(e.amount) > a.places
+                  OR e.created_at NOT BETWEEN 'epoch' AND statement_timestamp() + interval '1 minute'
                   OR CASE WHEN e.wallet_id IS NULL
                      THEN num_nonnulls(e.wallet_version, e.wallet_balance_after) > 0
                      ELSE e.wallet_version IS NULL OR (e.wallet_version = 1) <> (p.id IS NULL)
@@ -207,6 +208,8 @@ _MOVEMENTS: Final = """
               OR t.end_number IS NULL OR (t.status = 'failed' AND t.failure_code = '')
               OR t.hold_amount IS DISTINCT FROM t.amount + t.fee OR t.from_wallet_id IS NULL
           END
+       OR least(t.created_at, t.completed_at, t.effective_at) < 'epoch'
+       OR greatest(t.created_at, t.completed_at, t.effective_at) > statement_timestamp() + interval '1 minute'
        OR (t.hold_number IS NULL) <> (t.hold_amount IS NULL)
        OR t.hold_fee IS NOT NULL AND (t.hold_amount IS NULL OR t.status <> 'completed' AND t.hold_fee <> t.fee
                                       OR t.hold_fee < 0 OR t.hold_fee >= t.hold_amount)
