@@ -179,7 +179,7 @@ PARKED_EDITS = {
 
 # No other row repeats these facts: only a seal over the old rows can show that somebody changed them.
 NEEDS_A_SEAL = {
-    "entry id": (ENTRY, one("id", "id + 1000000", SENDER_LINE)),
+    "entry id": (ENTRY, one("id", f"nextval(pg_get_serial_sequence('{ENTRY}', 'id'))", SENDER_LINE)),
     "account within the chart": (ENTRY, one(
         "account_id", f"(SELECT id FROM {ACCOUNT} WHERE code = 'gateway_clearing:flutterwave' AND currency = 'NGN')",
         "transaction_id = %(funding)s AND wallet_id IS NULL")),
@@ -194,11 +194,11 @@ NEEDS_A_SEAL = {
     "another failure": (MOVEMENT, one("failure_code", "'x'", "id = %(voided)s")),
     "an earlier hold": (MOVEMENT, one("created_at", "created_at - interval '1 ms'", "id = %(pending)s")),
     "a larger hold, captured": (MOVEMENT, one("hold_amount", "hold_amount + 1", "id = %(bill)s")),
-    "place of a hold": (MOVEMENT, one("hold_number", "hold_number + 1000000", "id = %(pending)s")),
-    "place of an end": (MOVEMENT, one("end_number", "end_number + 1000000", "id = %(voided)s")),
+    "place of a hold": (MOVEMENT, one("hold_number", "nextval('transactions_two_phase_seq')", "id = %(pending)s")),
+    "place of an end": (MOVEMENT, one("end_number", "nextval('transactions_two_phase_seq')", "id = %(voided)s")),
     "split of a hold": (MOVEMENT, one("amount", "amount - 1, fee = fee + 1, hold_fee = hold_fee + 1",
                                       "id = %(voided)s")),
-    "place of a wallet": (WALLET, one("opening_number", "opening_number + 1000000", "id = %(wallet)s")),
+    "place of a wallet": (WALLET, one("opening_number", "nextval('transactions_two_phase_seq')", "id = %(wallet)s")),
     "wallet created_at": (WALLET, one("created_at", "now()", "id = %(wallet)s")),
 }  # fmt: skip
 

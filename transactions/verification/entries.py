@@ -108,7 +108,7 @@ FACTS = Check(
     parameters=exponents,
 )
 
-# Seals and copies cannot write down a time that is none, and what is booked in the future stands after all that follows.
+# Seals and copies cannot write down a time that is none, and the future stands after all that is booked now.
 # The minute is for a clock that was set back a little.
 TIMES = Check(
     "entry_is_booked_with_its_transaction",
