@@ -1,6 +1,6 @@
 """verify_ledger holds corrections and conversions to the documents that people decided and were promised."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,6 @@ from fintech_core import clock
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.test_adjustments import asked, booked
-from tests.transactions.test_balance_at import corrected
 from tests.transactions.test_conversions import converted, quoted
 from transactions.models import Adjustment, ConversionQuote
 from transactions.verification import verify
@@ -72,7 +71,8 @@ class TestDocuments:
 
     def test_what_takes_effect_in_a_month_that_was_closed_before_is_found(self, ada: User) -> None:
         month = clock.business_day(clock.now()).replace(day=1)
-        corrected(ada, "1.00", effective_at=main_wallet(ada).created_at - timedelta(microseconds=1))
+        opened = main_wallet(ada).created_at
+        booked(asked(ada, StaffFactory(), effective_at=opened), StaffFactory())
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO transactions_closedmonth (month, reason, closed_by_id, closed_at)"

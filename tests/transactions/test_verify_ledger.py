@@ -116,6 +116,7 @@ ENTRY_EDITS = {
 MOVEMENT_EDITS = {
     "id": (one("id", "gen_random_uuid()", "id = %(transfer)s"), "entries_are_of_completed_transactions"),
     "type": (one("type", "'funding'", "id = %(transfer)s"), "entry_is_allowed_by_the_chart"),
+    "type that is allowed": (one("type", "'adjustment'", "id = %(redemption)s"), "correction_is_what_was_decided"),
     "status": (one("status", "'failed', failure_code = 'x'", "id = %(transfer)s"),
                "entries_are_of_completed_transactions"),
     "status of a hold": (one("status", "'failed', completed_at = now(), failure_code = 'x'", "id = %(pending)s"),
@@ -184,7 +185,6 @@ NEEDS_A_SEAL = {
         "account_id", f"(SELECT id FROM {ACCOUNT} WHERE code = 'gateway_clearing:flutterwave' AND currency = 'NGN')",
         "transaction_id = %(funding)s AND wallet_id IS NULL")),
     "reference": (MOVEMENT, one("reference", "'TRX-OTHER'", "id = %(transfer)s")),
-    "type that the chart allows the same": (MOVEMENT, one("type", "'adjustment'", "id = %(redemption)s")),
     "expires_at": (MOVEMENT, one("expires_at", "now()", "id = %(pending)s")),
     "initiated_by": (MOVEMENT, one("initiated_by_id", "%(staff)s", "id = %(transfer)s")),
     "description": (MOVEMENT, one("description", "'x'", "id = %(transfer)s")),

@@ -18,16 +18,17 @@ CLOSED = Check(
 
 ADJUSTED = Check(
     "correction_is_what_was_decided",
-    "A correction and the transaction that booked it do not say the same, or one of the two is missing.",
+    "A correction and the transaction that booked it do not say the same, one is missing, or one person decided it.",
     "transaction",
     """
     SELECT coalesce(t.id::text, 'of correction ' || a.id) AS key, coalesce(a.status, 'no correction') AS detail
     FROM (SELECT * FROM transactions_adjustment WHERE status = 'booked') a
-    FULL JOIN (SELECT * FROM transactions_transaction
-               WHERE type = 'adjustment' AND source_kind = 'adjustment') t ON t.id = a.transaction_id
-    WHERE a.id IS NULL OR t.id IS NULL OR t.source_id <> a.id OR t.amount <> a.amount OR t.currency <> a.currency
+    FULL JOIN (SELECT * FROM transactions_transaction WHERE type = 'adjustment') t ON t.id = a.transaction_id
+    WHERE a.id IS NULL OR t.id IS NULL OR t.source_kind <> 'adjustment' OR t.source_id IS DISTINCT FROM a.id
+       OR t.amount <> a.amount OR t.currency <> a.currency OR a.decided_by_id = a.requested_by_id
        OR t.effective_at IS DISTINCT FROM a.effective_at OR t.initiated_by_id IS DISTINCT FROM a.decided_by_id
-       OR CASE a.direction WHEN 'credit' THEN t.to_wallet_id ELSE t.from_wallet_id END IS DISTINCT FROM a.wallet_id
+       OR (t.from_wallet_id, t.to_wallet_id, t.fee) IS DISTINCT FROM
+          (CASE a.direction WHEN 'debit' THEN a.wallet_id END, CASE a.direction WHEN 'credit' THEN a.wallet_id END, 0)
     """,
 )
 

@@ -1,0 +1,221 @@
+"""verify_ledger and forgeries that fit in every sum: what a document, a payment or a rate says otherwise is found.
+
+Each is planted whole, lines, balances and names, by the owner of the tables with their guards off, in a transaction
+that is rolled back; the rule that is named finds it, in a full run and in one that goes on, and no other does.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connections, transaction
+from pytest_django.plugin import DjangoDbBlocker
+
+from cashback.services import redeem
+from fintech_core import clock
+from tests.factories import StaffFactory, UserFactory
+from tests.transactions.money import fund, main_wallet
+from tests.transactions.story import Story, happened, transfer_draft
+from tests.transactions.test_adjustments import asked, booked
+from tests.transactions.test_conversions import converted, quoted
+from tests.transactions.test_verify_ledger import ENTRY, MOVEMENT, WALLET, rolled_back
+from transactions.drafts import Post
+from transactions.models import LedgerEntry, Transaction
+from transactions.services import TransactionService
+from transactions.services.releasing import release_for
+from transactions.verification import verify
+from transactions.verification.incremental import Since
+from users.models import User
+from wallet.services import freeze_wallet, open_wallet, unfreeze_wallet
+
+ADJUSTMENT, QUOTE = "transactions_adjustment", "transactions_conversionquote"
+TABLES = (ENTRY, MOVEMENT, WALLET, ADJUSTMENT, QUOTE)
+# What the planting itself leaves behind.
+OWN_TRACES = {"triggers_are_on", "constraints_are_valid"}
+
+DECIDED, QUOTED = "correction_is_what_was_decided", "conversion_is_what_was_quoted"
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """What documents have booked, after the story; each movement is the last one of the wallet that it raised."""
+
+    story: Story
+    victim: User
+    into: Transaction
+    out: Transaction
+    conversion: Transaction
+    redemption: Transaction
+    paid: Transaction
+    refund: Transaction
+    released: Transaction
+
+    def ids(self) -> dict[str, Any]:
+        """Name the rows for SQL."""
+        named = {name: getattr(self, name).pk for name in self.__dataclass_fields__ if name != "story"}
+        told = {name: getattr(self.story, name).pk for name in ("transfer", "pending", "funding")}
+        return named | told
+
+
+def refund(paid: Transaction, amount: str, *, book_shortfall: bool = False) -> Transaction:
+    with transaction.atomic():
+        return TransactionService.refund(
+            paid, amount=Decimal(amount), actor=StaffFactory(), reason="Case 1", book_shortfall=book_shortfall,
+            now=clock.now(),
+        )  # fmt: skip
+
+
+def paid_to(receiver: User, amount: str) -> Transaction:
+    """Let somebody new pay a receiver."""
+    payer: User = UserFactory()
+    fund(payer, amount)
+    return happened(Post(transfer_draft(main_wallet(payer), main_wallet(receiver), amount)))
+
+
+def _refunds() -> tuple[Transaction, Transaction, Transaction]:
+    """Refund a payment that was spent meanwhile, after a refund that was undone; and one to a payer who was frozen."""
+    receiver, staff = UserFactory(), StaffFactory()
+    paid, other = paid_to(receiver, "90.00"), paid_to(receiver, "40.00")
+    for given in (refund(paid, "90.00"), refund(paid_to(receiver, "5.00"), "5.00")):
+        with transaction.atomic():
+            TransactionService.reverse(given, actor=staff, reason="too soon", now=clock.now())
+    frozen = main_wallet(other.from_user)
+    freeze_wallet(wallet_id=frozen.pk, actor=staff, reason="fraud alert")
+    refund(other, "40.00")
+    unfreeze_wallet(wallet_id=frozen.pk, actor=staff, reason="cleared")
+    assert release_for(owner_id=frozen.owner_id) == 1
+    happened(Post(transfer_draft(main_wallet(receiver), main_wallet(UserFactory()), "60.00")))
+    given = refund(paid, "80.00", book_shortfall=True)
+    assert LedgerEntry.objects.filter(transaction=given, account__code="receivables").exists()
+    return paid, given, Transaction.objects.get(to_wallet=frozen, source_kind="parked_credit")
+
+
+def write_papers(story: Story) -> Papers:
+    """Let people correct, convert, redeem and refund, each as it is done."""
+    victim, femi, bola = UserFactory(), UserFactory(), UserFactory(kyc_tier=3)
+    fund(victim, "5000.00")
+    fund(bola, "100000.00")
+    for owner in (bola, victim):
+        open_wallet(user=owner, currency="USD")
+    maker, checker = StaffFactory(), StaffFactory()
+    opened = main_wallet(femi).created_at
+    into = booked(asked(femi, maker, direction="credit", effective_at=opened), checker).transaction
+    out = booked(asked(bola, maker), checker).transaction
+    conversion = converted(bola, quoted(bola, "12345.67"))
+    redemption = redeem(user=story.ada, amount=Decimal("10.00"), currency="NGN", now=clock.now())
+    assert into is not None
+    assert out is not None
+    return Papers(story, victim, into, out, conversion, redemption, *_refunds())
+
+
+@pytest.fixture(scope="module")
+def papers(story: Story, django_db_blocker: DjangoDbBlocker) -> Papers:
+    """Committed papers, in the database of the story."""
+    with django_db_blocker.unblock():
+        return write_papers(story)
+
+
+@dataclass(frozen=True, slots=True)
+class Forger:
+    """Somebody with the password of the tables' owner."""
+
+    papers: Papers
+
+    def run(self, statement: str) -> None:
+        """Change rows, at least one."""
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(statement, self.papers.ids())
+            assert cursor.rowcount > 0, statement
+
+    def raise_instead(self, movement: str, whose: str) -> None:
+        """Let a movement's money land with somebody else, as if it had been sent there."""
+        self._line_of(movement, "credit", whose)
+        self.run(f"UPDATE {MOVEMENT} SET to_wallet_id = {_wallet(movement, whose, 'credit')}, to_user_id = {whose} "
+                 f"WHERE id = {movement}")  # fmt: skip
+
+    def take_from(self, movement: str, whose: str) -> None:
+        """Let a movement's money come from somebody's wallet."""
+        self._line_of(movement, "debit", whose)
+        self.run(f"UPDATE {MOVEMENT} SET from_wallet_id = {_wallet(movement, whose, 'debit')}, from_user_id = {whose} "
+                 f"WHERE id = {movement}")  # fmt: skip
+
+    def _line_of(self, movement: str, side: str, whose: str) -> None:
+        control = f"(SELECT a.id FROM transactions_ledgeraccount a WHERE (a.code, a.currency) = ('customer_wallets', " \
+                  f"{ENTRY}.currency))"  # fmt: skip
+        sign = "+" if side == "credit" else "-"
+        self.run(
+            f"UPDATE {ENTRY} SET wallet_id = w.id, account_id = {control}, wallet_version = w.version + 1, "
+            f"wallet_balance_after = w.balance {sign} {ENTRY}.amount FROM {WALLET} w "
+            f"WHERE {ENTRY}.transaction_id = {movement} AND direction = '{side}' "
+            f"AND w.id = {_wallet(movement, whose, side)} AND {ENTRY}.currency = w.currency"
+        )
+        self.follow()
+
+    def follow(self) -> None:
+        """Let each wallet show its last entry."""
+        self.run(
+            f"UPDATE {WALLET} SET version = coalesce(last.wallet_version, 0), last_entry_at = last.created_at, "
+            f"balance = coalesce(last.wallet_balance_after, 0) FROM {WALLET} w LEFT JOIN LATERAL (SELECT * FROM {ENTRY}"
+            f" e WHERE e.wallet_id = w.id ORDER BY e.wallet_version DESC LIMIT 1) last ON true "
+            f"WHERE w.id = {WALLET}.id"
+        )
+
+    def found(self) -> set[str]:
+        """Return what a full run finds, which one that goes on from the beginning finds, too."""
+        broken = set(verify(using="owner").broken)
+        assert broken == set(verify(using="owner", since=Since(0, 0)).broken)
+        return broken - OWN_TRACES
+
+
+def _wallet(movement: str, whose: str, side: str) -> str:
+    currency = "coalesce(nullif(t.converted_currency, ''), t.currency)" if side == "credit" else "t.currency"
+    return (f"(SELECT m.id FROM {WALLET} m, {MOVEMENT} t WHERE t.id = {movement} AND m.owner_id = {whose} "
+            f"AND m.kind = 'main' AND m.currency = {currency})")  # fmt: skip
+
+
+@pytest.fixture
+def forger(papers: Papers, django_db_blocker: DjangoDbBlocker) -> Iterator[Forger]:
+    """The forger, past every guard, in a transaction that is rolled back."""
+    with django_db_blocker.unblock(), rolled_back(), unguarded():
+        yield Forger(papers)
+
+
+@contextmanager
+def unguarded() -> Iterator[None]:
+    """Switch off the triggers, and the one constraint that stands in the way."""
+    with connections["owner"].cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(f"ALTER TABLE {ADJUSTMENT} DROP CONSTRAINT adjustment_needs_two_people")
+    yield
+
+
+class TestHonestPapers:
+    def test_nothing_forged_nothing_found(self, forger: Forger) -> None:
+        assert forger.found() == set()
+
+    def test_nothing_is_found_wherever_a_run_goes_on_from(self, forger: Forger) -> None:
+        holds = 100
+        for entry in LedgerEntry.objects.order_by("id").values_list("id", flat=True):
+            assert set(verify(using="owner", since=Since(entry, holds)).broken) <= OWN_TRACES, entry
+
+
+class TestCorrections:
+    def test_money_of_a_correction_that_came_from_somebody(self, forger: Forger) -> None:
+        forger.take_from("%(into)s", "%(victim)s")
+        assert forger.found() == {DECIDED}
+
+    def test_money_of_a_correction_that_went_to_somebody(self, forger: Forger) -> None:
+        forger.raise_instead("%(out)s", "%(victim)s")
+        assert forger.found() == {DECIDED}
+
+    def test_a_movement_that_is_called_a_correction(self, forger: Forger) -> None:
+        forger.run(f"UPDATE {MOVEMENT} SET type = 'adjustment' WHERE id = %(redemption)s")
+        assert forger.found() == {DECIDED}
+
+    def test_a_correction_that_one_person_asked_for_and_decided(self, forger: Forger) -> None:
+        forger.run(f"UPDATE {ADJUSTMENT} SET requested_by_id = decided_by_id WHERE transaction_id = %(into)s")
+        assert forger.found() == {DECIDED}
