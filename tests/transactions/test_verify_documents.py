@@ -219,3 +219,18 @@ class TestCorrections:
     def test_a_correction_that_one_person_asked_for_and_decided(self, forger: Forger) -> None:
         forger.run(f"UPDATE {ADJUSTMENT} SET requested_by_id = decided_by_id WHERE transaction_id = %(into)s")
         assert forger.found() == {DECIDED}
+
+
+class TestConversions:
+    @pytest.mark.parametrize("more", ["* 10", "+ 0.01", "- 0.01"])
+    def test_a_quote_that_promises_what_its_rate_does_not_make(self, forger: Forger, more: str) -> None:
+        forger.run(f"UPDATE {QUOTE} SET amount_to = amount_to {more} WHERE transaction_id = %(conversion)s")
+        forger.run(
+            f"UPDATE {MOVEMENT} SET converted_amount = converted_amount {more} WHERE id = %(conversion)s"
+        )
+        forger.run(
+            f"UPDATE {ENTRY} SET amount = amount {more}, wallet_balance_after = wallet_balance_after {more} "
+            "WHERE transaction_id = %(conversion)s AND currency = 'USD'"
+        )
+        forger.follow()
+        assert forger.found() == {QUOTED}

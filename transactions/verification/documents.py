@@ -1,6 +1,7 @@
 """Checks of the documents behind movements: corrections, conversions, and the months that are closed."""
 
 from transactions.verification.check import Check
+from transactions.verification.entries import exponents
 
 CLOSED = Check(
     "closed_months_stay_closed",
@@ -32,9 +33,10 @@ ADJUSTED = Check(
     """,
 )
 
+# What a rate makes is rounded down to the decimals of its currency, from the rate as it is kept.
 CONVERTED = Check(
     "conversion_is_what_was_quoted",
-    "A conversion did not move what its quote promised, or was not booked by a quote.",
+    "A conversion did not move what its quote promised, its quote not what its rate makes, or it was booked by none.",
     "transaction",
     """
     SELECT coalesce(t.id::text, 'of quote ' || q.id) AS key,
@@ -42,10 +44,13 @@ CONVERTED = Check(
                AS detail
     FROM (SELECT * FROM transactions_conversionquote WHERE transaction_id IS NOT NULL) q
     FULL JOIN (SELECT * FROM transactions_transaction WHERE type = 'conversion') t ON t.id = q.transaction_id
-    WHERE q.id IS NULL OR t.id IS NULL OR t.source_kind <> 'conversion_quote' OR t.source_id <> q.id
+    LEFT JOIN unnest(%(currencies)s::text[], %(decimals)s::int[]) c(code, places) ON c.code = q.to_currency
+    WHERE q.id IS NULL OR t.id IS NULL OR t.source_kind <> 'conversion_quote' OR t.source_id IS DISTINCT FROM q.id
+       OR q.amount_to IS DISTINCT FROM trunc(q.amount * q.rate, c.places)
        OR (t.amount, t.fee, t.currency, t.from_user_id) <> (q.amount, q.fee, q.from_currency, q.user_id)
        OR (t.converted_amount, t.converted_currency, t.conversion_rate) <> (q.amount_to, q.to_currency, q.rate)
     """,
+    parameters=exponents,
 )
 
 CHECKS = (CLOSED, ADJUSTED, CONVERTED)
