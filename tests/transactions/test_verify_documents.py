@@ -37,6 +37,7 @@ TABLES = (ENTRY, MOVEMENT, WALLET, ADJUSTMENT, QUOTE)
 OWN_TRACES = {"triggers_are_on", "constraints_are_valid"}
 
 DECIDED, QUOTED = "correction_is_what_was_decided", "conversion_is_what_was_quoted"
+OWN = "own_money_stays_with_its_owner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,3 +235,13 @@ class TestConversions:
         )
         forger.follow()
         assert forger.found() == {QUOTED}
+
+    def test_one_into_somebody_elses_wallet(self, forger: Forger) -> None:
+        forger.raise_instead("%(conversion)s", "%(victim)s")
+        assert forger.found() == {OWN}
+
+
+class TestRedemptions:
+    def test_one_into_somebody_elses_wallet(self, forger: Forger) -> None:
+        forger.raise_instead("%(redemption)s", "%(victim)s")
+        assert forger.found() == {OWN}

@@ -164,6 +164,19 @@ FACTS = Check(
     parameters=exponents,
 )
 
+OWN = Check(
+    "own_money_stays_with_its_owner",
+    "A conversion or a redemption of cashback is not between two wallets of one person.",
+    "transaction",
+    """
+    SELECT t.id AS key, t.type || ' from user ' || coalesce(t.from_user_id::text, 'none') || ' to user '
+           || coalesce(t.to_user_id::text, 'none') AS detail
+    FROM transactions_transaction t
+    WHERE t.type IN ('conversion', 'cashback_redemption')
+      AND ((t.from_user_id = t.to_user_id) IS NOT TRUE OR num_nulls(t.from_wallet_id, t.to_wallet_id) > 0)
+    """,
+)
+
 # A reference that a sender gave may be another sender's, too; one of ours is nobody else's.
 TWINS = Check(
     "booked_once",
@@ -265,5 +278,6 @@ REFUNDS = Check(
 )
 
 CHECKS = (
-    HAS_ENTRIES, AMOUNTS, PARTIES, OWNERS, CURRENCIES, HOLDS, STATUS, FACTS, TWINS, REVERSED, MIRROR, REFUNDED, REFUNDS,
+    HAS_ENTRIES, AMOUNTS, PARTIES, OWNERS, CURRENCIES, HOLDS, STATUS, FACTS, OWN, TWINS, REVERSED, MIRROR, REFUNDED,
+    REFUNDS,
 )  # fmt: skip
