@@ -18,11 +18,12 @@ from cashback.services import redeem
 from fintech_core import clock
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
-from tests.transactions.story import Story, happened, transfer_draft
+from tests.transactions.story import Story, happened, keep_apart, transfer_draft
 from tests.transactions.test_adjustments import asked, booked
 from tests.transactions.test_conversions import converted, quoted
 from tests.transactions.test_verify_ledger import ENTRY, MOVEMENT, WALLET, rolled_back
-from transactions.drafts import Post
+from transactions.chart import SUSPENSE, gateway_clearing
+from transactions.drafts import Post, TransactionDraft, credit_account, debit_account
 from transactions.models import LedgerEntry, Transaction
 from transactions.services import TransactionService
 from transactions.services.releasing import release_for
@@ -37,7 +38,7 @@ TABLES = (ENTRY, MOVEMENT, WALLET, ADJUSTMENT, QUOTE)
 OWN_TRACES = {"triggers_are_on", "constraints_are_valid"}
 
 DECIDED, QUOTED = "correction_is_what_was_decided", "conversion_is_what_was_quoted"
-OWN = "own_money_stays_with_its_owner"
+OWN, REFUNDED = "own_money_stays_with_its_owner", "refund_is_of_a_completed_one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,13 @@ class Papers:
     out: Transaction
     conversion: Transaction
     redemption: Transaction
-    paid: Transaction
+    funding: Transaction
     refund: Transaction
-    released: Transaction
 
     def ids(self) -> dict[str, Any]:
         """Name the rows for SQL."""
         named = {name: getattr(self, name).pk for name in self.__dataclass_fields__ if name != "story"}
-        told = {name: getattr(self.story, name).pk for name in ("transfer", "pending", "funding")}
+        told = {name: getattr(self.story, name).pk for name in ("transfer", "pending")}
         return named | told
 
 
@@ -76,8 +76,11 @@ def paid_to(receiver: User, amount: str) -> Transaction:
     return happened(Post(transfer_draft(main_wallet(payer), main_wallet(receiver), amount)))
 
 
-def _refunds() -> tuple[Transaction, Transaction, Transaction]:
-    """Refund a payment that was spent meanwhile, after a refund that was undone; and one to a payer who was frozen."""
+def _refunds() -> tuple[Transaction, Transaction]:
+    """Refund a payment that was spent meanwhile, after a refund that was undone; and one to a payer who was frozen.
+
+    Returns what had funded the first payer, and the refund.
+    """
     receiver, staff = UserFactory(), StaffFactory()
     paid, other = paid_to(receiver, "90.00"), paid_to(receiver, "40.00")
     for given in (refund(paid, "90.00"), refund(paid_to(receiver, "5.00"), "5.00")):
@@ -91,7 +94,14 @@ def _refunds() -> tuple[Transaction, Transaction, Transaction]:
     happened(Post(transfer_draft(main_wallet(receiver), main_wallet(UserFactory()), "60.00")))
     given = refund(paid, "80.00", book_shortfall=True)
     assert LedgerEntry.objects.filter(transaction=given, account__code="receivables").exists()
-    return paid, given, Transaction.objects.get(to_wallet=frozen, source_kind="parked_credit")
+    return Transaction.objects.get(to_wallet=paid.from_wallet_id, type="funding"), given
+
+
+def send_back() -> Transaction:
+    """Send a payment of nobody back through its gateway, out of suspense."""
+    value = keep_apart().amount
+    legs = (debit_account(SUSPENSE, value, "USD"), credit_account(gateway_clearing("paystack"), value, "USD"))
+    return happened(Post(TransactionDraft(type="refund", currency="USD", amount=value, legs=legs)))
 
 
 def write_papers(story: Story) -> Papers:
@@ -107,6 +117,7 @@ def write_papers(story: Story) -> Papers:
     out = booked(asked(bola, maker), checker).transaction
     conversion = converted(bola, quoted(bola, "12345.67"))
     redemption = redeem(user=story.ada, amount=Decimal("10.00"), currency="NGN", now=clock.now())
+    send_back()
     assert into is not None
     assert out is not None
     return Papers(story, victim, into, out, conversion, redemption, *_refunds())
@@ -245,3 +256,20 @@ class TestRedemptions:
     def test_one_into_somebody_elses_wallet(self, forger: Forger) -> None:
         forger.raise_instead("%(redemption)s", "%(victim)s")
         assert forger.found() == {OWN}
+
+
+class TestRefunds:
+    def test_one_that_landed_with_somebody_else(self, forger: Forger) -> None:
+        forger.raise_instead("%(refund)s", "%(victim)s")
+        assert forger.found() == {REFUNDED}
+
+    @pytest.mark.parametrize("other", ["NULL", "%(funding)s", "%(transfer)s"])
+    def test_one_of_nothing_of_a_funding_or_of_what_another_paid(self, forger: Forger, other: str) -> None:
+        forger.run(f"UPDATE {MOVEMENT} SET refund_of_id = {other} WHERE id = %(refund)s")
+        assert forger.found() == {REFUNDED}
+
+    def test_one_that_says_it_was_released_and_was_not(self, forger: Forger) -> None:
+        forger.run(
+            f"UPDATE {MOVEMENT} SET refund_of_id = NULL, source_kind = 'parked_credit' WHERE id = %(refund)s"
+        )
+        assert forger.found() == {REFUNDED}
