@@ -39,6 +39,7 @@ OWN_TRACES = {"triggers_are_on", "constraints_are_valid"}
 
 DECIDED, QUOTED = "correction_is_what_was_decided", "conversion_is_what_was_quoted"
 OWN, REFUNDED = "own_money_stays_with_its_owner", "refund_is_of_a_completed_one"
+DATED = "corrections_alone_are_dated_back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,3 +274,24 @@ class TestRefunds:
             f"UPDATE {MOVEMENT} SET refund_of_id = NULL, source_kind = 'parked_credit' WHERE id = %(refund)s"
         )
         assert forger.found() == {REFUNDED}
+
+
+class TestEffectiveTimes:
+    @pytest.mark.parametrize("at", ["created_at - interval '1 day'", "created_at + interval '1 year'"])
+    def test_a_transfer_has_none(self, forger: Forger, at: str) -> None:
+        forger.run(f"UPDATE {MOVEMENT} SET effective_at = {at} WHERE id = %(transfer)s")
+        forger.run(f"UPDATE {ENTRY} SET effective_at = {at} WHERE transaction_id = %(transfer)s")
+        assert forger.found() == {DATED}
+
+    def test_a_hold_has_none(self, forger: Forger) -> None:
+        forger.run(
+            f"UPDATE {MOVEMENT} SET effective_at = created_at - interval '1 day' WHERE id = %(pending)s"
+        )
+        assert forger.found() == {DATED}
+
+    @pytest.mark.parametrize("at", ["now() + interval '1 year'", "'infinity'", "'-infinity'"])
+    def test_that_of_a_correction_is_a_day_that_has_been(self, forger: Forger, at: str) -> None:
+        forger.run(f"UPDATE {MOVEMENT} SET effective_at = {at} WHERE id = %(into)s")
+        forger.run(f"UPDATE {ENTRY} SET effective_at = {at} WHERE transaction_id = %(into)s")
+        forger.run(f"UPDATE {ADJUSTMENT} SET effective_at = {at} WHERE transaction_id = %(into)s")
+        assert forger.found() == {DATED}

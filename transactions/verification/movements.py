@@ -161,6 +161,19 @@ FACTS = Check(
     parameters=exponents,
 )
 
+DATED = Check(
+    "corrections_alone_are_dated_back",
+    "A transaction that is no correction takes effect at a time of its own, or a correction after it was recorded.",
+    "transaction",
+    """
+    SELECT t.id AS key, t.type || ' made ' || t.created_at || ', effective ' || t.effective_at AS detail
+    FROM transactions_transaction t
+    WHERE t.effective_at IS NOT NULL
+      AND (t.type <> 'adjustment' OR t.hold_amount IS NOT NULL
+           OR t.effective_at > t.created_at OR NOT isfinite(t.effective_at))
+    """,
+)
+
 OWN = Check(
     "own_money_stays_with_its_owner",
     "A conversion or a redemption of cashback is not between two wallets of one person.",
@@ -196,4 +209,17 @@ TWINS = Check(
     parameters=made,
 )
 
-CHECKS = (HAS_ENTRIES, AMOUNTS, PARTIES, OWNERS, CURRENCIES, HOLDS, STATUS, FACTS, OWN, TWINS, *UNDOING)
+CHECKS = (
+    HAS_ENTRIES,
+    AMOUNTS,
+    PARTIES,
+    OWNERS,
+    CURRENCIES,
+    HOLDS,
+    STATUS,
+    FACTS,
+    DATED,
+    OWN,
+    TWINS,
+    *UNDOING,
+)
