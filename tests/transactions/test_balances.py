@@ -52,6 +52,13 @@ def move(amount: str) -> None:
     happened(Post(TransactionDraft(type="adjustment", currency="NGN", amount=value, legs=legs)))
 
 
+def pay_out(amount: str) -> None:
+    """Let a gateway pay out what was on its way: a posting that locks no wallet either, and needs no document."""
+    value = Decimal(amount)
+    legs = (debit_account("payouts_in_transit", value, "NGN"), credit_account(CLEARING, value, "NGN"))
+    happened(Post(TransactionDraft(type="withdrawal", currency="NGN", amount=value, legs=legs)))
+
+
 def table(*arguments: str) -> tuple[int, str]:
     """Run ``trial_balance`` in this process; return its exit code and what it printed."""
     out = io.StringIO()
@@ -229,7 +236,7 @@ class TestLateCommits:
         def post() -> None:
             try:
                 while not stop.is_set():
-                    move("1.00")
+                    pay_out("1.00")
             finally:
                 connections.close_all()
 
@@ -241,7 +248,7 @@ class TestLateCommits:
         for thread in threads:
             thread.join(20)
         assert taken >= 10
-        assert account_balance(code=chart.RECEIVABLES, currency="NGN") == naive(chart.RECEIVABLES)
+        assert account_balance(code=CLEARING, currency="NGN") == naive(CLEARING) < 0
         assert verify().broken == {}
 
 
