@@ -90,7 +90,6 @@ REFUNDED = Check(
     parameters=_refundable,
 )
 
-# Of refunds among what is new the reversals may be older: those are looked for among all.
 REFUNDS = Check(
     "refunds_are_within_the_amount",
     "The refunds of a transaction give back more than its amount, or give back what its reversal did.",
