@@ -56,10 +56,9 @@ SPENT = Check(
     """,
 )
 
-# A payment may reward somebody else, too, but only beside who paid.
 TERMS = Check(
     "reward_keeps_to_its_campaign",
-    "A reward is above its campaign's cap or percentage, outside its window, or for what another alone has paid.",
+    "A reward is above the cap or the percentage of its campaign, outside its window, or in another currency.",
     "reward",
     """
     SELECT r.id AS key, r.amount || ' ' || r.currency || ' at ' || r.created_at || ' for a payment of '
@@ -68,10 +67,7 @@ TERMS = Check(
     JOIN cashback_campaign c ON c.id = r.campaign_id
     LEFT JOIN LATERAL (SELECT max(t.amount) AS amount FROM transactions_transaction t
                        WHERE t.source_kind = r.trigger_kind AND t.source_id = r.trigger_id
-                         AND t.status = 'completed'
-                         AND EXISTS (SELECT FROM cashback_reward o
-                                     WHERE (o.trigger_kind, o.trigger_id, o.user_id)
-                                         = (t.source_kind, t.source_id, t.from_user_id))) p ON true
+                         AND t.status = 'completed') p ON true
     LEFT JOIN unnest(%(currencies)s::text[], %(decimals)s::int[]) d(code, places) ON d.code = r.currency
     WHERE r.amount <= 0 OR r.amount > c.cap OR r.currency <> c.currency OR c.status = 'draft'
        OR d.code IS NULL OR r.amount <> round(r.amount, d.places)

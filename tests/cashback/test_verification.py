@@ -81,14 +81,9 @@ REWARD_DEFECTS = {
     "another amount": (reward("amount = amount - 1"), {POSTED, SPENT}),
     "a larger amount": (reward("amount = amount + 1"), {POSTED, SPENT, TERMS}),
     "another currency": (reward("currency = 'USD'"), {POSTED, TERMS}),
-    "another person": (reward("user_id = (SELECT user_id FROM cashback_reward WHERE id = %(parked)s)"),
-                       {POSTED, TERMS}),
+    "another person": (reward("user_id = (SELECT user_id FROM cashback_reward WHERE id = %(parked)s)"), {POSTED}),
     "another campaign": (reward("campaign_id = %(paused)s"), {SPENT}),
     "another payment, which is nobody's": (reward("trigger_id = gen_random_uuid()"), {TERMS}),
-    "another person, posted to them": (
-        f"WITH other AS (SELECT user_id FROM {REWARD} WHERE id = %(parked)s), posted AS (UPDATE {MOVEMENT} "
-        "SET to_user_id = (SELECT user_id FROM other) WHERE id = %(posted)s) "
-        + reward("user_id = (SELECT user_id FROM other)"), {"parties_own_the_wallets", TERMS}),
     "before its campaign began": (reward("created_at = '2025-12-31'"), {TERMS}),
     "cancelled and not reversed": (reward("status = 'cancelled'"), {POSTED, SPENT}),
     "earned again after it was reversed": (reward("status = 'earned'", "cancelled"), {SPENT}),
