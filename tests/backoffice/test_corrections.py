@@ -1,6 +1,6 @@
 """How staff correct wallets and close months in the admin."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
 from transactions.models import Adjustment, ClosedMonth
 from users.models import User
+from wallet.models import Wallet
 
 pytestmark = pytest.mark.django_db
 ASK = ("transactions.view_adjustment", "transactions.add_adjustment")
@@ -83,6 +84,7 @@ class TestCorrections:
 class TestMonths:
     def test_are_closed_in_order(self) -> None:
         client = clerk(*MONTHS)
+        Wallet.objects.update(created_at=datetime(2026, 1, 1, tzinfo=UTC))
         assert client.get(address(ClosedMonth, "add")).status_code == 200
         client.post(address(ClosedMonth, "add"), {"month": "2026-01-01", "reason": REASON})
         assert ClosedMonth.objects.get().month == date(2026, 1, 1)

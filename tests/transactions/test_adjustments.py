@@ -32,6 +32,7 @@ from transactions.services import adjustments, months
 from transactions.statements import past
 from transactions.verification import verify
 from users.models import User
+from wallet.models import Wallet
 
 pytestmark = pytest.mark.django_db
 JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
@@ -192,10 +193,12 @@ class TestRefused:
 
 
 class TestClosing:
-    def test_in_order_once_over_and_for_good(self, staff: tuple[User, User]) -> None:
+    def test_in_order_once_over_and_for_good(self, ada: User, staff: tuple[User, User]) -> None:
         def close(month: date) -> ClosedMonth:
             return months.close_month(month=month, actor=staff[0], reason="month end", now=clock.now())
 
+        with pytest.raises(MonthNotClosable, match="before the first wallet"):
+            close(date(2025, 11, 1))
         closed = close(JANUARY)
         for month in (JANUARY, date(2025, 12, 1), date(2026, 3, 1), date(2026, 2, 2), date(2999, 1, 1)):
             with pytest.raises(MonthNotClosable):
@@ -249,6 +252,7 @@ class TestRaces:
         owner, maker = UserFactory(), StaffFactory()
         fund(owner, "100.00")
         wallet = main_wallet(owner)
+        Wallet.objects.update(created_at=IN_JANUARY)
         order: list[str] = []
         dated, done = threading.Event(), threading.Event()
 

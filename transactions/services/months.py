@@ -7,6 +7,7 @@ back, exclusive for closing. It is taken before any wallet, so it cannot deadloc
 from datetime import date, datetime
 
 from django.db import connection, transaction
+from django.db.models import Min
 
 from fintech_core import audit, clock
 from fintech_core.audit import Actor
@@ -14,8 +15,6 @@ from transactions.errors import EffectiveTimeRefused, MonthNotClosable
 from transactions.models import ClosedMonth
 from wallet.models import Wallet
 
-# Each month after the first is closed in turn: one that was mistyped would have centuries to be closed after it.
-FIRST_WITHIN_YEARS = 10
 _CLOSE = "SELECT pg_advisory_xact_lock(hashtext('transactions.closed_months'))"
 _KEEP_OPEN = "SELECT pg_advisory_xact_lock_shared(hashtext('transactions.closed_months'))"
 
@@ -34,13 +33,22 @@ def close_month(*, month: date, actor: Actor, reason: str, now: datetime) -> Clo
     last = last_closed()
     if last is not None and month != month_after(last):
         raise MonthNotClosable(f"The next month to close is {month_after(last):%B %Y}.")
-    if last is None and month.year < clock.business_day(now).year - FIRST_WITHIN_YEARS:
-        raise MonthNotClosable(f"The first to close is at most {FIRST_WITHIN_YEARS} years back.")
+    if last is None and month_after(month) < _month_of_the_first_wallet(now):
+        raise MonthNotClosable("The first to close is the month before the first wallet, or a later one.")
     closed = ClosedMonth.objects.create(
         month=month, reason=reason, closed_by_id=actor.pk, closed_at=clock.database_now()
     )
     audit.record(actor=actor, action="month.closed", target=closed, reason=reason)
     return closed
+
+
+def _month_of_the_first_wallet(now: datetime) -> date:
+    """Return the first month in which anything could be booked; this one while there is no wallet.
+
+    Each month after the first is closed in turn: one that was mistyped would have centuries to be closed after it.
+    """
+    first = Wallet.objects.aggregate(first=Min("created_at"))["first"]
+    return clock.business_day(first or now).replace(day=1)
 
 
 def last_closed() -> date | None:

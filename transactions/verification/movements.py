@@ -132,7 +132,7 @@ STATUS = Check(
        OR (t.end_number IS NOT NULL) <> (t.status IN ('failed', 'cancelled'))
        OR (t.hold_number IS NULL) <> (t.hold_amount IS NULL)
        OR t.completed_at < t.created_at
-       OR least(t.created_at, t.completed_at, t.effective_at) < 'epoch'
+       OR least(t.created_at, t.completed_at) < 'epoch' OR NOT isfinite(t.effective_at)
        OR greatest(t.created_at, t.completed_at, t.effective_at) > statement_timestamp() + interval '1 minute'
        OR (t.status = 'completed' AND t.hold_amount IS NULL AND t.completed_at <> t.created_at)
     """,

@@ -208,7 +208,7 @@ _MOVEMENTS: Final = """
               OR t.end_number IS NULL OR (t.status = 'failed' AND t.failure_code = '')
               OR t.hold_amount IS DISTINCT FROM t.amount + t.fee OR t.from_wallet_id IS NULL
           END
-       OR least(t.created_at, t.completed_at, t.effective_at) < 'epoch'
+       OR least(t.created_at, t.completed_at) < 'epoch' OR NOT isfinite(t.effective_at)
        OR greatest(t.created_at, t.completed_at, t.effective_at) > statement_timestamp() + interval '1 minute'
        OR (t.hold_number IS NULL) <> (t.hold_amount IS NULL)
        OR t.hold_fee IS NOT NULL AND (t.hold_amount IS NULL OR t.status <> 'completed' AND t.hold_fee <> t.fee
