@@ -7,8 +7,8 @@ from django.db import IntegrityError, transaction
 from fintech_core import audit
 from fintech_core.exceptions import NotFound
 from notifications.services import publish
-from users.errors import OwnCase
 from users.models import User
+from users.services.own_cases import require_anothers
 from wallet.enums import STATUS_SOURCES, WalletKind, WalletStatus
 from wallet.errors import WalletExists, WalletStateConflict
 from wallet.models import Wallet
@@ -75,8 +75,9 @@ def _set_status(
     wallet = Wallet.objects.select_for_update(no_key=True).filter(pk=wallet_id).first()
     if wallet is None:
         raise NotFound
-    if wallet.owner_id == actor.pk:
-        raise OwnCase("Somebody else has to decide about your own wallet.")
+    require_anothers(
+        wallet.owner_id, actor=actor, detail="Somebody else has to decide about your own wallet."
+    )
     require_match(wallet, if_match)
     if wallet.status not in STATUS_SOURCES.get(to, frozenset()):
         raise WalletStateConflict(f"A wallet that is {wallet.status} cannot become {to}.")

@@ -23,8 +23,8 @@ from transactions.errors import AdjustmentDecided, AnotherPersonRequired
 from transactions.models import Adjustment
 from transactions.services import months
 from transactions.services.ledger import TransactionService
-from users.errors import OwnCase
 from users.models import User
+from users.services.own_cases import require_anothers
 from wallet.models import Wallet
 
 ACCOUNT = "adjustments"
@@ -127,8 +127,9 @@ def _decidable(adjustment_id: UUID, checker: User) -> Adjustment:
 
 def _concerns_others(wallet: Wallet, staff: User) -> None:
     """Refuse the owner of the wallet."""
-    if wallet.owner_id == staff.pk:
-        raise OwnCase("Somebody else has to decide about your own wallet.")
+    require_anothers(
+        wallet.owner_id, actor=staff, detail="Somebody else has to decide about your own wallet."
+    )
 
 
 def _draft(asked: Adjustment, checker: User) -> TransactionDraft:

@@ -33,7 +33,7 @@ from transactions.models import ParkedCredit, Transaction
 from transactions.selectors import refunded_so_far
 from transactions.services.carrying_out import carry_out
 from transactions.services.steps import Step
-from users.errors import OwnCase
+from users.services.own_cases import require_anothers
 
 ZERO = Decimal(0)
 
@@ -87,8 +87,12 @@ def refund(
 
 def _concerns_others(transaction: Transaction, actor: Actor | None) -> None:
     """Refuse whoever gave or got this money themselves."""
-    if actor is not None and actor.pk in {transaction.from_user_id, transaction.to_user_id}:
-        raise OwnCase("Somebody else has to decide about your own money.")
+    require_anothers(
+        transaction.from_user_id,
+        transaction.to_user_id,
+        actor=actor,
+        detail="Somebody else has to decide about your own money.",
+    )
 
 
 def _post(draft: TransactionDraft, now: datetime) -> Transaction:

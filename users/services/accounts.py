@@ -15,10 +15,11 @@ from fintech_core.state import IllegalTransition
 from notifications.services import publish
 from users.devices import Device
 from users.enums import RevokedReason
-from users.errors import AccountStatusConflict, OwnCase, PasswordRefused
+from users.errors import AccountStatusConflict, PasswordRefused
 from users.models import User
 from users.past_names import PROFILE_CHANGED
 from users.services import sessions
+from users.services.own_cases import require_anothers
 
 EDITABLE = frozenset({"first_name", "last_name", "language"})
 EMAIL_CONSTRAINT = "user_email_is_unique"
@@ -121,8 +122,7 @@ def reinstate(*, user_id: UUID, actor: User, reason: str) -> None:
 
 
 def _set_active(user_id: UUID, actor: User, *, active: bool) -> User:
-    if user_id == actor.pk:
-        raise OwnCase("Somebody else has to decide about your account.")
+    require_anothers(user_id, actor=actor, detail="Somebody else has to decide about your account.")
     user = User.objects.filter(pk=user_id).first()
     if user is None:
         raise NotFound

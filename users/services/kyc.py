@@ -10,9 +10,10 @@ from fintech_core import audit, crypto, jobs, state
 from fintech_core.exceptions import NotFound
 from notifications.services import publish
 from users.enums import AUTOMATIC_TIER, KYC_SOURCES, KycStatus
-from users.errors import DocumentInUse, KycCaseClosed, KycCaseOpen, KycTierReached, OwnCase
+from users.errors import DocumentInUse, KycCaseClosed, KycCaseOpen, KycTierReached
 from users.models import IdentityDocument, KycCase, User
 from users.services.accounts import constraint_of
+from users.services.own_cases import require_anothers
 
 ONE_OPEN_CASE = "kyc_one_open_case_per_user"
 
@@ -88,8 +89,7 @@ def _for_decision(case_id: UUID, actor: User) -> KycCase:
     case = KycCase.objects.select_for_update(no_key=True).filter(pk=case_id).first()
     if case is None:
         raise NotFound
-    if case.user_id == actor.pk:
-        raise OwnCase("Somebody else has to decide your case.")
+    require_anothers(case.user_id, actor=actor, detail="Somebody else has to decide your case.")
     return case
 
 
