@@ -95,8 +95,7 @@ def amount_for(transaction: Transaction, viewer_id: UUID) -> Decimal:
 
     A reversal gives the payer the fee back, too; whoever gives the money back never had that.
     """
-    gives_back = transaction.from_user_id == viewer_id and transaction.to_user_id != viewer_id
-    if transaction.reverses is not None and gives_back:
+    if direction_for(transaction, viewer_id) == "out" and transaction.reverses is not None:
         return transaction.amount - transaction.reverses.fee
     return transaction.amount
 

@@ -140,10 +140,15 @@ def complete_until(*, wait_s: int = PATIENCE_S) -> Cut:
     The highest number of a hold or an opening is read before the watermark draws its transaction id, as its own cut is,
     so the one wait covers both.
     """
-    highest = Transaction.objects.aggregate(hold=Max("hold_number"), end=Max("end_number"))
-    opening = Wallet.objects.aggregate(number=Max("opening_number"))["number"]
-    hold = min(max(highest["hold"] or 0, highest["end"] or 0, opening or 0), given_by(TWO_PHASE_NUMBERS))
+    hold = min(highest_hold(), given_by(TWO_PHASE_NUMBERS))
     return Cut(watermark(LedgerEntry, wait_s=wait_s), hold)
+
+
+def highest_hold(*, using: str = "default") -> int:
+    """Return the highest number of a hold, of its end, or of an opening; 0 while there is none."""
+    numbers = Transaction.objects.using(using).aggregate(hold=Max("hold_number"), end=Max("end_number"))
+    opening = Wallet.objects.using(using).aggregate(number=Max("opening_number"))["number"]
+    return max(numbers["hold"] or 0, numbers["end"] or 0, opening or 0)
 
 
 @transaction.atomic

@@ -97,7 +97,7 @@ def _release_draft(row: ParkedCredit) -> TransactionDraft:
         to_wallet_id=wallet.pk,
         to_user_id=row.owner_id,
         description="Released credit",
-        caps=row.type
-        != TransactionType.REFUND,  # it gives back what was there before, as a refund itself does
+        # It gives back what was there before, as a refund itself does.
+        caps=row.type != TransactionType.REFUND,
         source=Source("parked_credit", row.pk),
     )

@@ -10,10 +10,10 @@ from typing import Final
 
 from django.db.models import Exists, Max, OuterRef
 
-from transactions.models import LedgerEntry, LedgerSeal, Transaction, VerificationMark
+from transactions.models import LedgerEntry, LedgerSeal, VerificationMark
+from transactions.sealing.chain import highest_hold
 from transactions.verification import marks, seals
 from transactions.verification.check import Broken, Rule
-from wallet.models import Wallet
 
 REACHED: Final = Rule(
     "proven_rows_are_there",
@@ -48,7 +48,7 @@ def _seals(using: str) -> Iterator[Broken]:
 def _rows(using: str) -> Iterator[Broken]:
     """Yield the mark that came furthest beyond the last entry, and the one beyond the last hold or opening."""
     entry = LedgerEntry.objects.using(using).aggregate(last=Max("id"))["last"] or 0
-    for column, last in (("through_entry", entry), ("through_hold", _last_hold(using))):
+    for column, last in (("through_entry", entry), ("through_hold", highest_hold(using=using))):
         beyond = VerificationMark.objects.using(using).filter(**{f"{column}__gt": last})
         mark = next((mark for mark in beyond.order_by(f"-{column}", "id") if marks.is_ours(mark)), None)
         if mark is not None:
@@ -58,10 +58,3 @@ def _rows(using: str) -> Iterator[Broken]:
                 str(mark.pk),
                 f"proved through {what} {getattr(mark, column)}, the last one is {last}",
             )
-
-
-def _last_hold(using: str) -> int:
-    """Return the highest number of a hold, of its end, or of an opening."""
-    numbers = Transaction.objects.using(using).aggregate(hold=Max("hold_number"), end=Max("end_number"))
-    opening = Wallet.objects.using(using).aggregate(number=Max("opening_number"))["number"]
-    return max(numbers["hold"] or 0, numbers["end"] or 0, opening or 0)
