@@ -8,7 +8,7 @@ killed forgets them, too: those of one that a test may kill are counted in its l
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +105,15 @@ class Databases:
         """Drop a database whoever is connected to it, after counting its deadlocks."""
         self.deadlocks += self.deadlocks_of(name)
         drop = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
+        by_force = drop + sql.SQL(" WITH (FORCE)")
         try:
-            self._execute(drop + sql.SQL(" WITH (FORCE)"))
+            self._execute(by_force)
         except psycopg.errors.InsufficientPrivilege:
-            # Autovacuum is at work in it, and no owner may end that by force; the plain command sends it away.
-            self._execute(drop)
+            # Autovacuum is at work in it, and no owner may end that by force; the plain command sends it away, and
+            # gives up where somebody else is connected, too.
+            with suppress(psycopg.errors.ObjectInUse):
+                self._execute(drop)
+            self._execute(by_force)
 
     def deadlocks_of(self, name: str) -> int:
         """Return how many deadlocks PostgreSQL has counted in this database."""
