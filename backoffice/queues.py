@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from billers.models import BillPayment
-from transactions.enums import AdjustmentStatus, ParkedCreditStatus
-from transactions.models import Adjustment, ParkedCredit
+from fintech_core.models import ApprovalRequest, ApprovalStatus
+from transactions.enums import ParkedCreditStatus
+from transactions.models import Adjustment, ParkedCredit, Undoing
 from users.enums import KycStatus
 from users.models import KycCase
 
@@ -33,11 +34,15 @@ def _parked_credits() -> int:
     return ParkedCredit.objects.filter(status=ParkedCreditStatus.PARKED)[:MOST_COUNTED].count()
 
 
-def _open_adjustments() -> int:
-    return Adjustment.objects.filter(status=AdjustmentStatus.REQUESTED)[:MOST_COUNTED].count()
+def _undecided(kind: type[ApprovalRequest]) -> Queue:
+    """Make the queue of one kind of request that somebody else has to decide."""
+    undecided = kind._default_manager.filter(status=ApprovalStatus.PENDING)
+    return Queue(
+        urlencode({"status__exact": ApprovalStatus.PENDING.value}), lambda: undecided[:MOST_COUNTED].count()
+    )
 
 
 OPEN_KYC = Queue(urlencode({"status__exact": KycStatus.IN_REVIEW.value}), _open_kyc)
 BILLS_TO_REVIEW = Queue(urlencode({"needs_review__exact": 1}), _bills_to_review)
 PARKED_CREDITS = Queue(urlencode({"status__exact": ParkedCreditStatus.PARKED.value}), _parked_credits)
-OPEN_ADJUSTMENTS = Queue(urlencode({"status__exact": AdjustmentStatus.REQUESTED.value}), _open_adjustments)
+OPEN_ADJUSTMENTS, OPEN_UNDOINGS = _undecided(Adjustment), _undecided(Undoing)

@@ -35,6 +35,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Item, ...]], ...]] = (
             Item("Identity checks", "badge", "users.KycCase", queues.OPEN_KYC),
             Item("Bills to review", "rule", "billers.BillPayment", queues.BILLS_TO_REVIEW),
             Item("Corrections to decide", "balance", "transactions.Adjustment", queues.OPEN_ADJUSTMENTS),
+            Item("Reversals to decide", "undo", "transactions.Undoing", queues.OPEN_UNDOINGS),
             Item("Parked credits", "local_parking", "transactions.ParkedCredit", queues.PARKED_CREDITS),
         ),
     ),
@@ -61,6 +62,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Item, ...]], ...]] = (
             Item("Balance snapshots", "photo_camera", "transactions.BalanceSnapshot"),
             Item("Seals", "verified", "transactions.LedgerSeal"),
             Item("Corrections", "edit_note", "transactions.Adjustment"),
+            Item("Requested reversals", "assignment_return", "transactions.Undoing"),
             Item("Conversion quotes", "currency_exchange", "transactions.ConversionQuote"),
             Item("Closed months", "event_busy", "transactions.ClosedMonth"),
             Item("Floats", "water_drop", "transactions.FloatMonitor"),
@@ -104,6 +106,7 @@ SECTIONS: Final[tuple[tuple[str, tuple[Item, ...]], ...]] = (
         "System",
         (
             Item("Webhook events", "webhook", "payments.WebhookEvent"),
+            Item("Requests for approval", "approval_delegation", "fintech_core.ApprovalRequest"),
             Item("Audit log", "policy", "fintech_core.AuditRecord"),
             Item("Job runs", "schedule", "fintech_core.JobRun"),
             Item("Idempotency keys", "key", "fintech_core.IdempotencyRecord"),

@@ -24,7 +24,7 @@ from waffle.models import Flag, Sample, Switch
 
 from fintech_core.checks import GuardedChecks
 from fintech_core.fields import EncryptedTextField
-from fintech_core.models import AuditRecord, IdempotencyRecord, JobRun
+from fintech_core.models import ApprovalRequest, AuditRecord, IdempotencyRecord, JobRun
 
 if TYPE_CHECKING:
     SwitchModelForm = forms.ModelForm[Switch]
@@ -242,6 +242,18 @@ class AuditRecordAdmin(ReadOnlyModelAdmin):
     list_display = ("at", "actor_label", "action", "target_type", "target_id", "reason")
     list_filter = ("action", "target_type")
     search_fields = ("=target_id", "=request_id", "=actor_label")
+    ordering = ("-id",)
+
+
+@admin.register(ApprovalRequest)
+class ApprovalRequestAdmin(ReadOnlyModelAdmin):
+    """What one member of staff asked for and another decided, of every kind; each kind is decided on its own page."""
+
+    list_display = (
+        "requested_at", "kind", "amount", "currency", "status", "requested_by", "decided_by", "reason",
+    )  # fmt: skip
+    list_filter = ("status", "kind")
+    list_select_related = ("requested_by", "decided_by")
     ordering = ("-id",)
 
 

@@ -1,6 +1,7 @@
 """Admin actions as dialogs: a reason, one service call, and an answer that Unfold's page understands."""
 
 from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
 from django import forms
@@ -12,6 +13,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from fintech_core.exceptions import DomainError
 
 MAX_REASON = 500
+Result = TypeVar("Result")
 
 
 def reason_field(*, required: bool = True) -> forms.CharField:
@@ -36,17 +38,20 @@ class OptionalReasonForm(BaseDialogForm):
     reason = reason_field(required=False)
 
 
-def finish(request: HttpRequest, work: Callable[[], object], *, done: str) -> HttpResponse:
+def finish(
+    request: HttpRequest, work: Callable[[], Result], *, done: str | Callable[[Result], str]
+) -> HttpResponse:
     """Run the service call of a dialog and send the browser back to the page it stands on.
 
-    ``done`` is told when the call returns, the refusal's own sentence when it raises a DomainError.
+    ``done``, or what it makes of the result, is told when the call returns, the refusal's own sentence when it raises a
+    DomainError.
     """
     try:
-        work()
+        result = work()
     except DomainError as refusal:
         messages.error(request, refusal.detail)
     else:
-        messages.success(request, done)
+        messages.success(request, done if isinstance(done, str) else done(result))
     return HttpResponse(headers={"HX-Refresh": "true"})
 
 

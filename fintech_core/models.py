@@ -2,15 +2,16 @@
 
 ``IdempotencyRecord`` remembers what a key did, ``AuditRecord`` who did what and why, ``JobRun`` when a recurring job
 last ran. Users are named by id without a foreign key: these rows outlive whom they speak of, and a key check would
-lock a row that every request shares.
+lock a row that every request shares. ``ApprovalRequest`` is what one member of staff asks for and another decides.
 """
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
-from fintech_core.fields import EncryptedTextField
+from fintech_core.fields import EncryptedTextField, MoneyField, UuidKey
 
 
 class IdempotencyRecord(models.Model):
@@ -82,3 +83,64 @@ class JobRun(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ApprovalStatus(models.TextChoices):
+    """Where a request for a second person's decision stands; the API uses the same words."""
+
+    PENDING = "pending", "Pending"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+
+
+class ApprovalRequest(models.Model):
+    """Money that one member of staff wants to move and another one decides about; amount in major units.
+
+    Each kind is a table of its own that inherits from this one and says what is asked for, so that a question about
+    who asked, who decided and what came of it is asked here, whatever the kind. ``result_id`` is what was made of it.
+    """
+
+    id = UuidKey()
+    kind = models.CharField(max_length=20)
+    amount = MoneyField()
+    currency = models.CharField(max_length=3)
+    reason = models.CharField(max_length=500)
+    status = models.CharField(max_length=10, choices=ApprovalStatus, default=ApprovalStatus.PENDING)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField()
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True)
+    result_id = models.UUIDField(null=True, unique=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="approval_amount_is_positive"),
+            models.CheckConstraint(
+                condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("requested_by")),
+                name="approval_needs_two_people",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status=ApprovalStatus.PENDING, decided_by__isnull=True, decided_at__isnull=True,
+                    result_id__isnull=True,
+                ) | Q(
+                    status=ApprovalStatus.REJECTED, decided_by__isnull=False, decided_at__isnull=False,
+                    result_id__isnull=True,
+                ) | Q(
+                    status=ApprovalStatus.APPROVED, decided_by__isnull=False, decided_at__isnull=False,
+                    result_id__isnull=False,
+                ),
+                name="approval_is_decided_with_its_result",
+            ),
+        ]  # fmt: skip
+        indexes: ClassVar = [
+            models.Index(fields=["requested_at", "id"], name="approval_by_request"),
+            models.Index(
+                fields=["requested_at"], condition=Q(status=ApprovalStatus.PENDING), name="approval_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount} {self.currency}"

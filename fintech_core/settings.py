@@ -5,6 +5,7 @@ Production (``ENVIRONMENT=production``) refuses to start with a default secret o
 
 import sys
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,7 @@ USE_TZ = USE_I18N = True
 BUSINESS_TIME_ZONE = "Africa/Lagos"
 CURRENCIES = env.list("CURRENCIES", default=["NGN", "USD", "GHS", "KES", "JPY", "KWD"])
 DEFAULT_CURRENCY = "NGN"
+SECOND_PERSON_ABOVE = env.dict("SECOND_PERSON_ABOVE", {"value": Decimal}, {"NGN": Decimal(100_000)})
 PHONENUMBER_DEFAULT_REGION = "NG"
 PHONENUMBER_DB_FORMAT = "E164"
 
@@ -212,8 +214,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
-EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
-EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+EMAIL_HOST, EMAIL_PORT = env.str("EMAIL_HOST", default="localhost"), env.int("EMAIL_PORT", default=25)
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
 EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
@@ -257,8 +258,7 @@ VTPASS_WEBHOOK_TOKEN = secret("VTPASS_WEBHOOK_TOKEN")
 VTPASS_CONTACT_PHONE = required("VTPASS_CONTACT_PHONE", "08011111111")  # for customers without a phone
 VERIFIER_BASE_URL = required("VERIFIER_BASE_URL", f"{SANDBOX_URL}/verifier")
 VERIFIER_API_KEY = required("VERIFIER_API_KEY", "sk_test_verifier_development")
-VENDOR_READ_TIMEOUT_S = env.float("VENDOR_READ_TIMEOUT_S", default=30.0)
-WEB_WAIT_LIMIT_S = 8.0
+VENDOR_READ_TIMEOUT_S, WEB_WAIT_LIMIT_S = env.float("VENDOR_READ_TIMEOUT_S", default=30.0), 8.0
 
 # Asked for by /health/detailed and /metrics: always in production, elsewhere when it is set.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

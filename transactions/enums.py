@@ -69,12 +69,12 @@ class ParkedCreditStatus(models.TextChoices):
     RELEASED = "released", "Released"
 
 
-class AdjustmentStatus(models.TextChoices):
-    """A correction that one person asked for and another decides."""
+class ApprovalKind(models.TextChoices):
+    """What one member of staff asks for and another decides."""
 
-    REQUESTED = "requested", "Requested"
-    BOOKED = "booked", "Booked"
-    REJECTED = "rejected", "Rejected"
+    ADJUSTMENT = "adjustment", "Correction"
+    REVERSAL = "reversal", "Reversal"
+    REFUND = "refund", "Refund"
 
 
 class BalanceClock(models.TextChoices):

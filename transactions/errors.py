@@ -148,18 +148,6 @@ class BooksDoNotAddUp(DomainError):
     code, status, title = "books_do_not_add_up", 503, "This cannot be told now"
 
 
-class AnotherPersonRequired(DomainError):
-    """Whoever asked for it does not decide it."""
-
-    code, status, title = "another_person_required", 403, "Somebody else must decide this"
-
-
-class AdjustmentDecided(DomainError):
-    """A correction is booked or rejected once."""
-
-    code, status, title = "adjustment_decided", 409, "This correction was decided before"
-
-
 class EffectiveTimeRefused(DomainError):
     """A movement cannot take effect in a closed month, in the future, or before its wallet was opened."""
 

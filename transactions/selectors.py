@@ -10,14 +10,15 @@ from django.db.models import F, Q, QuerySet, Sum
 
 from fintech_core import clock
 from fintech_core.exceptions import NotFound
+from fintech_core.models import ApprovalRequest
 from fintech_core.money import format_amount
 from fintech_core.pagination import Either
 from fintech_core.prepared import PreparedRead, RowReply
 from fintech_core.serializers import instant
 from transactions import limits
-from transactions.enums import REFUNDABLE, TransactionStatus, TransactionType
+from transactions.enums import REFUNDABLE, ApprovalKind, TransactionStatus, TransactionType
 from transactions.limits import Spent
-from transactions.models import Adjustment, BulkTransfer, LedgerEntry, Transaction
+from transactions.models import BulkTransfer, LedgerEntry, Transaction
 from transactions.rendering import with_parties
 from users.models import User
 from wallet.enums import WalletKind
@@ -66,12 +67,28 @@ def get_transaction_for_staff(*, transaction_id: UUID) -> Transaction:
     return found
 
 
-def get_adjustment(*, adjustment_id: UUID) -> Adjustment:
-    """Return a correction with its wallet, for staff; raises NotFound."""
-    found = Adjustment.objects.select_related("wallet").filter(pk=adjustment_id).first()
+def approvals(*, kinds: Iterable[str]) -> "QuerySet[ApprovalRequest]":
+    """Return what staff asked for of these kinds, each with what its kind adds."""
+    rows: QuerySet[ApprovalRequest] = ApprovalRequest.objects.select_related(
+        "adjustment__wallet", "undoing__transaction"
+    )
+    return rows.filter(kind__in=kinds)
+
+
+def get_approval(*, request_id: UUID) -> ApprovalRequest:
+    """Return what somebody asked for, for staff; raises NotFound."""
+    found = approvals(kinds=ApprovalKind.values).filter(pk=request_id).first()
     if found is None:
         raise NotFound
     return found
+
+
+def concerned_by(asked: ApprovalRequest) -> list[UUID]:
+    """Return whose money a request would move."""
+    if asked.kind == ApprovalKind.ADJUSTMENT:
+        return [asked.adjustment.wallet.owner_id]
+    undone = asked.undoing.transaction
+    return [side for side in (undone.from_user_id, undone.to_user_id) if side]
 
 
 def ways_to_undo(*, transaction_id: UUID) -> set[str]:

@@ -9,13 +9,14 @@ from users.models import User
 
 
 class StaffPermission(BasePermission):
-    """Staff with the permission that the view's ``staff_permissions`` names for the action."""
+    """Staff with the permission that the view's ``staff_permissions`` names for the action, or with one of several."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Say whether the user may run this action."""
-        needed = getattr(view, "staff_permissions", {}).get(getattr(view, "action", None))
+        named = getattr(view, "staff_permissions", {}).get(getattr(view, "action", None), ())
+        needed = [named] if isinstance(named, str) else named
         user = request.user
-        return bool(needed and user.is_authenticated and user.is_staff and user.has_perm(needed))
+        return bool(user.is_authenticated and user.is_staff and any(map(user.has_perm, needed)))
 
 
 def staff_member(request: HttpRequest) -> User:

@@ -17,7 +17,7 @@ from tests.factories import UnverifiedUserFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from transactions import switches
 from transactions.drafts import Source, TransactionDraft
-from transactions.models import Adjustment, ParkedCredit, Transaction
+from transactions.models import Adjustment, ParkedCredit, Transaction, Undoing
 from transactions.services import TransactionService
 from users.models import KycCase, User
 from users.services import kyc
@@ -130,21 +130,26 @@ class TestSidebar:
         open_case()
         BillPayment.objects.filter(pk=bench.new_payment().pk).update(needs_review=True)
         Adjustment.objects.create(
-            wallet=main_wallet(frozen), direction="debit", amount=5, currency="NGN", reason="x",
+            kind="adjustment", wallet=main_wallet(frozen), direction="debit", amount=5, currency="NGN", reason="x",
             requested_by=UserFactory(is_staff=True), requested_at=clock.now(),
+        )  # fmt: skip
+        Undoing.objects.create(
+            kind="reversal", transaction=Transaction.objects.first(), amount=5, currency="NGN", reason="x",
+            requested_by=UserFactory(is_staff=True), requested_at=clock.now(), book_shortfall=False,
         )  # fmt: skip
         client = clerk(
             "users.view_kyccase", "transactions.view_parkedcredit", "billers.view_billpayment",
-            "transactions.view_adjustment",
+            "transactions.view_adjustment", "transactions.view_undoing",
         )  # fmt: skip
         shown = client.get("/admin/").context["sidebar_navigation"][1]["items"]
         assert [(line["title"], line["badge"]) for line in shown] == [
             ("Identity checks", "1"),
             ("Bills to review", "1"),
             ("Corrections to decide", "1"),
+            ("Reversals to decide", "1"),
             ("Parked credits", "1"),
         ]
-        for model, line in zip((KycCase, BillPayment, Adjustment, ParkedCredit), shown, strict=True):
+        for model, line in zip((KycCase, BillPayment, Adjustment, Undoing, ParkedCredit), shown, strict=True):
             page = client.get(line["link"])
             assert page.status_code == 200
             assert page.context["cl"].result_count == 1 or model is not KycCase
@@ -152,7 +157,7 @@ class TestSidebar:
     def test_a_count_is_no_way_around_a_permission(self) -> None:
         open_case()
         lines = clerk("wallet.view_wallet").get("/admin/").context["sidebar_navigation"][1]["items"]
-        assert [line.get("badge") for line in lines] == [None] * 4
+        assert [line.get("badge") for line in lines] == [None] * 5
 
     def test_a_queue_is_not_the_list_it_is_a_part_of(self) -> None:
         client = clerk("users.view_kyccase")

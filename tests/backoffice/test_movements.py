@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import transaction as db
+from pytest_django import Settings
 from waffle.models import Switch
 
 from fintech_core import clock
@@ -14,7 +15,7 @@ from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
 from transactions import switches
 from transactions.errors import MoneyOutPaused
-from transactions.models import LedgerAccount, LedgerEntry, ParkedCredit, Transaction
+from transactions.models import LedgerAccount, LedgerEntry, ParkedCredit, Transaction, Undoing
 from transactions.services import TransactionService
 from wallet.models import Wallet
 from wallet.services import freeze_wallet
@@ -210,6 +211,48 @@ class TestRefunding:
         press(clerk(VIEW, permission, "transactions.book_shortfall"), path, book_shortfall="on")
         assert main_wallet(sent.from_user).balance == Decimal(1500)
         assert LedgerEntry.objects.get(account__code="receivables").amount == 300
+
+
+class TestUndoingByTwo:
+    DECIDE = ("transactions.view_undoing", "transactions.decide_undoing")
+
+    @pytest.fixture(autouse=True)
+    def hundred_alone(self, settings: Settings) -> None:
+        settings.SECOND_PERSON_ABOVE = {"NGN": Decimal(100)}
+
+    @pytest.mark.parametrize(("verb", "right"), [("reverse", REVERSE), ("refund", REFUND)])
+    def test_one_asks_and_another_books(self, sent: Transaction, verb: str, right: str) -> None:
+        maker, checker = clerk(VIEW, right, *self.DECIDE), clerk(*self.DECIDE)
+        press(maker, address(Transaction, verb, sent.pk))
+        assert "somebody else has to book it" in told(maker)
+        request = Undoing.objects.get()
+        listed = checker.get(address(Undoing, "changelist")).content.decode()
+        assert sent.reference in listed
+        assert "NGN 400.00" in listed
+        page, dialog = address(Undoing, "change", request.pk), address(Undoing, "book", request.pk)
+        assert dialog not in maker.get(page).content.decode()
+        assert dialog in checker.get(page).content.decode()
+        press(maker, dialog)
+        assert "somebody else decides" in told(maker)
+        assert main_wallet(sent.from_user).balance == 1100
+        press(checker, dialog)
+        assert "It is booked." in told(checker)
+        assert main_wallet(sent.from_user).balance == 1500
+
+    def test_another_rejects(self, sent: Transaction) -> None:
+        press(clerk(VIEW, REVERSE), address(Transaction, "reverse", sent.pk))
+        request = Undoing.objects.get()
+        press(clerk(*self.DECIDE), address(Undoing, "reject", request.pk))
+        request.refresh_from_db()
+        assert (request.status, main_wallet(sent.from_user).balance) == ("rejected", 1100)
+
+    @pytest.mark.parametrize("verb", ["book", "reject"])
+    def test_5_05_nobody_decides_without_the_permission(self, sent: Transaction, verb: str) -> None:
+        press(clerk(VIEW, REVERSE), address(Transaction, "reverse", sent.pk))
+        request, before = Undoing.objects.get(), books()
+        other = clerk("transactions.view_undoing", "transactions.decide_adjustment", REVERSE)
+        assert press(other, address(Undoing, verb, request.pk)).status_code == 403
+        assert books() == before
 
 
 class TestMoneyOut:

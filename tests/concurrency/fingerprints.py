@@ -29,8 +29,12 @@ _BESIDE = """
     UNION ALL SELECT 'event', user_id, type FROM notifications_event WHERE user_id = ANY(%(people)s)
     UNION ALL SELECT 'item', b.sender_id, i.status || i.failure_code FROM transactions_bulktransferitem i
     JOIN transactions_bulktransfer b ON b.id = i.bulk_id WHERE b.sender_id = ANY(%(people)s)
-    UNION ALL SELECT 'correction', w.owner_id, a.status FROM transactions_adjustment a
+    UNION ALL SELECT 'correction', w.owner_id, r.status FROM fintech_core_approvalrequest r
+    JOIN transactions_adjustment a ON a.request_id = r.id
     JOIN wallet_wallet w ON w.id = a.wallet_id WHERE w.owner_id = ANY(%(people)s)
+    UNION ALL SELECT 'undoing', t.from_user_id, r.status FROM fintech_core_approvalrequest r
+    JOIN transactions_undoing u ON u.request_id = r.id
+    JOIN transactions_transaction t ON t.id = u.transaction_id WHERE t.from_user_id = ANY(%(people)s)
     UNION ALL SELECT 'answer', user_id, response_status::text FROM fintech_core_idempotencyrecord
     WHERE user_id = ANY(%(people)s)
     UNION ALL SELECT 'bill', user_id, concat_ws(' ', amount, status, failure_code, needs_review)

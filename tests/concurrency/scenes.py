@@ -24,13 +24,14 @@ from tests.transactions.story import bill_draft, rewarded, settlement, transfer_
 from transactions.chart import biller_float
 from transactions.drafts import Authorize, Post, credit_account, debit_wallet
 from transactions.enums import Direction
-from transactions.models import ParkedCredit, Transaction
+from transactions.models import ParkedCredit, Transaction, Undoing
 from transactions.services import TransactionService, bulk, months
 from transactions.services.adjustments import book_adjustment, reject_adjustment, request_adjustment
 from transactions.services.bulk_items import BulkItem
 from transactions.services.conversions import convert, quote_conversion
 from transactions.services.expiry import expire_holds
 from transactions.services.releasing import release
+from transactions.services.undoing_by_staff import book_undoing
 from users.models import User
 from wallet.enums import WalletStatus
 from wallet.models import Wallet
@@ -145,6 +146,14 @@ class Scene:
         """The same correction, dated back into the month that is closed next."""
         return self.ask_for_less(effective_at=clock.start_of_day(self.month) + timedelta(days=9))
 
+    @cached_property
+    def undoing(self) -> UUID:
+        """What Eze has asked for and nobody has decided: that Chidi gives back what Ada sent."""
+        return Undoing.objects.create(
+            kind="reversal", transaction=self.sent, amount=self.sent.amount, currency="NGN", book_shortfall=False,
+            reason="in error", requested_by=self.eze, requested_at=clock.now(),
+        ).pk  # fmt: skip
+
     def ask_for_less(self, *, effective_at: datetime | None) -> UUID:
         return request_adjustment(
             wallet=self.adas, direction=Direction.DEBIT, amount=Decimal("35.00"), reason="paid twice",
@@ -248,6 +257,9 @@ OPERATIONS: dict[str, Callable[[Scene], Work]] = {
     ),
     "a correction": lambda scene: at_once(
         book_adjustment, adjustment_id=scene.correction, checker=scene.staff, reason="looked at"
+    ),
+    "an approved reversal": lambda scene: at_once(
+        book_undoing, undoing_id=scene.undoing, checker=scene.staff, reason="looked at"
     ),
     "a rejection of it": lambda scene: at_once(
         reject_adjustment, adjustment_id=scene.correction, checker=scene.staff, reason="looked at"

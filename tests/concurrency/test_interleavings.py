@@ -54,6 +54,11 @@ STATED: dict[Pair, set[Pair]] = {
     },
     ("Chidi sends 110", "a refund that may be owed"): {("done", "done"), ("insufficient_funds", "done")},
     ("a reversal", "a refund that may be owed"): {("done", "already_reversed"), ("not_reversible", "done")},
+    ("a reversal", "an approved reversal"): {("done", "already_reversed"), ("already_reversed", "done")},
+    ("an approved reversal", "an approved reversal"): {
+        ("done", "approval_decided"),
+        ("approval_decided", "done"),
+    },
     ("a correction of the past", "a closing of the month"): {
         ("done", "done"),
         ("effective_time_refused", "done"),

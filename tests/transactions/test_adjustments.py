@@ -13,6 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from rest_framework.test import APIClient
 
 from fintech_core import clock
+from fintech_core.approvals import AnotherPersonRequired, ApprovalDecided
 from fintech_core.exceptions import DomainError
 from fintech_core.models import AuditRecord
 from notifications.models import Event
@@ -20,13 +21,7 @@ from tests.factories import StaffFactory, UserFactory
 from tests.transactions import pasts
 from tests.transactions.money import fund, main_wallet
 from transactions.enums import BalanceClock, Direction
-from transactions.errors import (
-    AdjustmentDecided,
-    AnotherPersonRequired,
-    EffectiveTimeRefused,
-    InsufficientFunds,
-    MonthNotClosable,
-)
+from transactions.errors import EffectiveTimeRefused, InsufficientFunds, MonthNotClosable
 from transactions.models import Adjustment, ClosedMonth, LedgerEntry, Transaction
 from transactions.services import adjustments, months
 from transactions.statements import past
@@ -75,7 +70,7 @@ def booked(adjustment: Adjustment, checker: User) -> Adjustment:
 
 def books() -> tuple[object, ...]:
     return (
-        list(Adjustment.objects.order_by("pk").values_list("pk", "status", "decided_by", "transaction")),
+        list(Adjustment.objects.order_by("pk").values_list("pk", "status", "decided_by", "result_id")),
         Transaction.objects.count(), LedgerEntry.objects.count(), AuditRecord.objects.count(), Event.objects.count(),
         ClosedMonth.objects.count(),
     )  # fmt: skip
@@ -91,8 +86,8 @@ class TestBooking:
         assert main_wallet(ada).balance == 100
         done = booked(request, checker)
         assert main_wallet(ada).balance == balance
-        assert done.transaction is not None
-        assert (done.transaction.type, done.transaction.source_id) == ("adjustment", done.pk)
+        made = Transaction.objects.get(pk=done.result_id)
+        assert (made.type, made.source_id) == ("adjustment", done.pk)
         told = Event.objects.get(type="wallet.adjusted", user_id=ada.pk)
         assert told.payload["amount"] == "30.00"
         trail = AuditRecord.objects.filter(target_id=str(done.pk)).order_by("id")
@@ -108,9 +103,9 @@ class TestBooking:
         request = asked(ada, staff[0], effective_at=IN_JANUARY)
         done = booked(request, staff[1])
         wallet = main_wallet(ada)
-        assert done.transaction is not None
-        assert done.transaction.effective_at == IN_JANUARY
-        assert {entry.effective_at for entry in done.transaction.entries.all()} == {IN_JANUARY}
+        made = Transaction.objects.get(pk=done.result_id)
+        assert made.effective_at == IN_JANUARY
+        assert {entry.effective_at for entry in made.entries.all()} == {IN_JANUARY}
         balances = {by: past.balance_at(wallet=wallet, at=IN_JANUARY, by=by) for by in BalanceClock}
         assert balances == {BalanceClock.RECORDED: 100, BalanceClock.EFFECTIVE: 70}
 
@@ -133,7 +128,7 @@ class TestRefused:
                 adjustment_id=request.pk, checker=staff[0], reason="no", now=clock.now()
             )
         assert books() == before
-        with pytest.raises(IntegrityError, match="adjustment_needs_two_people"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="approval_needs_two_people"), transaction.atomic():
             Adjustment.objects.filter(pk=request.pk).update(
                 status="rejected", decided_by=staff[0], decided_at=clock.now()
             )
@@ -142,9 +137,9 @@ class TestRefused:
         request = asked(ada, staff[0])
         booked(request, staff[1])
         before = books()
-        with pytest.raises(AdjustmentDecided):
+        with pytest.raises(ApprovalDecided):
             booked(request, staff[1])
-        with pytest.raises(AdjustmentDecided):
+        with pytest.raises(ApprovalDecided):
             adjustments.reject_adjustment(
                 adjustment_id=request.pk, checker=staff[1], reason="no", now=clock.now()
             )
@@ -245,7 +240,7 @@ class TestRaces:
             thread.start()
         for thread in threads:
             thread.join()
-        assert sorted(codes) == ["adjustment_decided"] * 19 + ["booked"]
+        assert sorted(codes) == ["approval_decided"] * 19 + ["booked"]
         assert main_wallet(owner).balance == 99
 
     def test_a_month_is_not_closed_while_something_is_dated_into_it(self, committed_db: None) -> None:
@@ -298,7 +293,7 @@ class TestRoute:
         assert answer.status_code == 202, answer.content
         request = Adjustment.objects.get(pk=answer.json()["approval_id"])
         assert (request.status, request.effective_at, request.requested_by) == (
-            "requested",
+            "pending",
             IN_JANUARY,
             maker,
         )
@@ -360,7 +355,7 @@ class TestApprovals:
         assert (done.status_code, done.json()["status"]) == (200, "approved")
         assert main_wallet(ada).balance == 70
         again = api(checker).post(path, {}, format="json")
-        assert (again.status_code, again.json()["code"]) == (409, "adjustment_decided")
+        assert (again.status_code, again.json()["code"]) == (409, "approval_decided")
         waiting = api(checker).get(self.PATH, {"status": "pending"}).json()["results"]
         assert [row["id"] for row in waiting] == [str(other.pk)]
         everything = api(checker).get(self.PATH).json()["results"]

@@ -45,7 +45,7 @@ class TestDocuments:
             {"amount": Decimal("31.00")},
             {"direction": "credit"},
             {"effective_at": datetime(2026, 1, 31, tzinfo=UTC)},
-            {"status": "rejected", "transaction": None},
+            {"status": "rejected", "result_id": None},
         ],
         ids=str,
     )

@@ -6,12 +6,15 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connections
 
-from tests.factories import UserFactory
+from fintech_core import clock
+from tests.factories import StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.story import happened, transfer_draft
+from tests.transactions.test_adjustments import asked, booked
 from transactions.drafts import Post
-from transactions.models import Transaction
+from transactions.models import Adjustment, Transaction
 from transactions.sealing import chain
+from transactions.services.adjustments import reject_adjustment
 from transactions.verification import verify
 from wallet.models import Wallet
 
@@ -101,3 +104,45 @@ def histories() -> dict[str, bool]:
             " WHERE indexrelid::regclass::text IN ('entry_wallet_history', 'entry_history_of_wallet')"
         )
         return dict(cursor.fetchall())
+
+
+class TestRequests:
+    """Corrections that became requests like those of reversals and refunds, and back."""
+
+    def corrections(self) -> list[tuple[object, ...]]:
+        """Return every correction as the table of before has it."""
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(
+                "SELECT id, wallet_id, direction, amount, currency, effective_at, reason, status, requested_by_id,"
+                " requested_at, decided_by_id, decided_at, transaction_id FROM transactions_adjustment ORDER BY id"
+            )
+            return cursor.fetchall()
+
+    def test_there_and_back_each_keeps_its_id_its_people_and_its_movement(self) -> None:
+        ada, maker, checker = UserFactory(), StaffFactory(), StaffFactory()
+        fund(ada, "100.00")
+        opened = main_wallet(ada).created_at
+        waiting, refused, done = (asked(ada, maker, effective_at=at) for at in (None, None, opened))
+        reject_adjustment(adjustment_id=refused.pk, checker=checker, reason="x", now=clock.now())
+        booked(done, checker)
+        stored = list(Adjustment.objects.order_by("pk").values())
+        migrate("0020")
+        told = self.corrections()
+        assert [(row[0], row[7]) for row in told] == [
+            (waiting.pk, "requested"), (refused.pk, "rejected"), (done.pk, "booked"),
+        ]  # fmt: skip
+        assert told[2][5] == opened
+        with (
+            pytest.raises(IntegrityError, match="adjustment_needs_two_people"),
+            connections["owner"].cursor() as cursor,
+        ):
+            cursor.execute(
+                "UPDATE transactions_adjustment SET decided_by_id = requested_by_id WHERE status = 'booked'"
+            )
+        migrate()
+        assert list(Adjustment.objects.order_by("pk").values()) == stored
+        assert verify().findings == ()
+        migrate("0020")
+        assert self.corrections() == told
+        migrate()
+        assert verify().findings == ()

@@ -8,13 +8,13 @@ import pytest
 from django.db import transaction
 
 from fintech_core import clock
-from fintech_core.models import AuditRecord
+from fintech_core.approvals import AnotherPersonRequired
+from fintech_core.models import ApprovalStatus, AuditRecord
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.story import happened, transfer_draft
 from transactions.drafts import Post
-from transactions.enums import AdjustmentStatus, Direction
-from transactions.errors import AnotherPersonRequired
+from transactions.enums import Direction
 from transactions.models import Adjustment, Transaction
 from transactions.services import TransactionService, adjustments
 from users.errors import OwnCase
@@ -98,7 +98,7 @@ class TestCorrections:
             decided(adjustments.book_adjustment, request, checker)
         assert books() == before
         rejected = decided(adjustments.reject_adjustment, request, checker)
-        assert rejected.status == AdjustmentStatus.REJECTED
+        assert rejected.status == ApprovalStatus.REJECTED
 
 
 class TestFreezing:

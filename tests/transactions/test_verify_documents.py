@@ -24,20 +24,23 @@ from tests.transactions.test_conversions import converted, quoted
 from tests.transactions.test_verify_ledger import ENTRY, MOVEMENT, WALLET, rolled_back
 from transactions.chart import SUSPENSE, gateway_clearing
 from transactions.drafts import Post, TransactionDraft, credit_account, debit_account
-from transactions.models import LedgerEntry, Transaction
+from transactions.models import LedgerEntry, Transaction, Undoing
 from transactions.services import TransactionService
 from transactions.services.releasing import release_for
+from transactions.services.undoing_by_staff import book_undoing
 from transactions.verification import verify
 from transactions.verification.incremental import Since
 from users.models import User
 from wallet.services import freeze_wallet, open_wallet, unfreeze_wallet
 
-ADJUSTMENT, QUOTE = "transactions_adjustment", "transactions_conversionquote"
+REQUEST, ADJUSTMENT = "fintech_core_approvalrequest", "transactions_adjustment"
+QUOTE = "transactions_conversionquote"
 TABLES = (ENTRY, MOVEMENT, WALLET, ADJUSTMENT, QUOTE)
 # What the planting itself leaves behind.
 OWN_TRACES = {"triggers_are_on", "constraints_are_valid"}
 
 DECIDED, QUOTED = "correction_is_what_was_decided", "conversion_is_what_was_quoted"
+APPROVED = "undoing_is_what_was_approved"
 OWN, REFUNDED = "own_money_stays_with_its_owner", "refund_is_of_a_completed_one"
 DATED, FUTURE = "corrections_alone_are_dated_back", "status_fits_the_facts"
 
@@ -54,6 +57,7 @@ class Papers:
     redemption: Transaction
     funding: Transaction
     refund: Transaction
+    mirror: Transaction
 
     def ids(self) -> dict[str, Any]:
         """Name the rows for SQL."""
@@ -98,6 +102,25 @@ def _refunds() -> tuple[Transaction, Transaction]:
     return Transaction.objects.get(to_wallet=paid.from_wallet_id, type="funding"), given
 
 
+def _reversed_by_two() -> Transaction:
+    """Reverse a payment that one person asked about and another decided."""
+    original = paid_to(UserFactory(), "7.00")
+    request = asked_for(original, StaffFactory())
+    return Transaction.objects.get(pk=decided(request, StaffFactory()).result_id)
+
+
+def asked_for(original: Transaction, maker: User) -> Undoing:
+    """Ask for a reversal as if it were above what one person decides."""
+    return Undoing.objects.create(
+        kind="reversal", transaction=original, amount=original.amount, currency=original.currency,
+        book_shortfall=False, reason="Case 4711", requested_by=maker, requested_at=clock.now(),
+    )  # fmt: skip
+
+
+def decided(request: Undoing, checker: User) -> Undoing:
+    return book_undoing(undoing_id=request.pk, checker=checker, reason="seen", now=clock.now())
+
+
 def send_back() -> Transaction:
     """Send a payment of nobody back through its gateway, out of suspense."""
     value = keep_apart().amount
@@ -114,14 +137,13 @@ def write_papers(story: Story) -> Papers:
         open_wallet(user=owner, currency="USD")
     maker, checker = StaffFactory(), StaffFactory()
     opened = main_wallet(femi).created_at
-    into = booked(asked(femi, maker, direction="credit", effective_at=opened), checker).transaction
-    out = booked(asked(bola, maker), checker).transaction
+    into = booked(asked(femi, maker, direction="credit", effective_at=opened), checker)
+    out = booked(asked(bola, maker), checker)
     conversion = converted(bola, quoted(bola, "12345.67"))
     redemption = redeem(user=story.ada, amount=Decimal("10.00"), currency="NGN", now=clock.now())
     send_back()
-    assert into is not None
-    assert out is not None
-    return Papers(story, victim, into, out, conversion, redemption, *_refunds())
+    corrections = [Transaction.objects.get(pk=asked_for.result_id) for asked_for in (into, out)]
+    return Papers(story, victim, *corrections, conversion, redemption, *_refunds(), _reversed_by_two())
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +224,7 @@ def unguarded() -> Iterator[None]:
     with connections["owner"].cursor() as cursor:
         for table in TABLES:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        cursor.execute(f"ALTER TABLE {ADJUSTMENT} DROP CONSTRAINT adjustment_needs_two_people")
+        cursor.execute(f"ALTER TABLE {REQUEST} DROP CONSTRAINT approval_needs_two_people")
     yield
 
 
@@ -233,8 +255,39 @@ class TestCorrections:
         assert forger.found() == {DECIDED}
 
     def test_a_correction_that_one_person_asked_for_and_decided(self, forger: Forger) -> None:
-        forger.run(f"UPDATE {ADJUSTMENT} SET requested_by_id = decided_by_id WHERE transaction_id = %(into)s")
+        forger.run(f"UPDATE {REQUEST} SET requested_by_id = decided_by_id WHERE result_id = %(into)s")
         assert forger.found() == {DECIDED}
+
+
+class TestUndoingByTwo:
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "requested_by_id = decided_by_id", "amount = amount + 1", "currency = 'USD'", "kind = 'refund'",
+            "kind = 'wish'", "decided_by_id = requested_by_id, requested_by_id = decided_by_id",
+        ],
+    )  # fmt: skip
+    def test_a_request_that_says_something_else_now(self, forger: Forger, change: str) -> None:
+        forger.run(f"UPDATE {REQUEST} SET {change} WHERE result_id = %(mirror)s")
+        assert forger.found() == {APPROVED}
+
+    def test_one_whose_result_is_another_movement(self, forger: Forger) -> None:
+        forger.run(f"UPDATE {REQUEST} SET result_id = %(funding)s WHERE result_id = %(mirror)s")
+        assert forger.found() == {APPROVED}
+
+    def test_one_that_asked_about_another_movement(self, forger: Forger) -> None:
+        forger.run(
+            f"UPDATE transactions_undoing u SET transaction_id = %(transfer)s FROM {REQUEST} r "
+            "WHERE r.id = u.request_id AND r.result_id = %(mirror)s"
+        )
+        assert forger.found() == {APPROVED}
+
+    def test_one_of_which_only_the_decision_is_left(self, forger: Forger) -> None:
+        forger.run(
+            f"DELETE FROM transactions_undoing u USING {REQUEST} r "
+            "WHERE r.id = u.request_id AND r.result_id = %(mirror)s"
+        )
+        assert forger.found() == {APPROVED}
 
 
 class TestConversions:
@@ -299,5 +352,8 @@ class TestEffectiveTimes:
     def test_that_of_a_correction_is_a_day_that_has_been(self, forger: Forger, at: str) -> None:
         forger.run(f"UPDATE {MOVEMENT} SET effective_at = {at} WHERE id = %(into)s")
         forger.run(f"UPDATE {ENTRY} SET effective_at = {at} WHERE transaction_id = %(into)s")
-        forger.run(f"UPDATE {ADJUSTMENT} SET effective_at = {at} WHERE transaction_id = %(into)s")
+        forger.run(
+            f"UPDATE {ADJUSTMENT} a SET effective_at = {at} FROM {REQUEST} r "
+            "WHERE r.id = a.request_id AND r.result_id = %(into)s"
+        )
         assert forger.found() == {DATED, FUTURE}

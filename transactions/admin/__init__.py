@@ -11,6 +11,7 @@ from transactions.admin import (
     limits,
     months,
     movements,
+    undoing,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "limits",
     "months",
     "movements",
+    "undoing",
 ]

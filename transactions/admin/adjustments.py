@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from unfold.decorators import action, display
-from unfold.enums import ActionVariant
+from django.http import HttpRequest
+from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminSelectWidget,
@@ -15,11 +14,12 @@ from unfold.widgets import (
 )
 
 from fintech_core import clock, money
-from fintech_core.dialogs import ReasonForm, document_id, finish, reason_field
+from fintech_core.dialogs import reason_field
 from fintech_core.filters import CurrencyFilter
 from fintech_core.money import for_people
 from transactions.admin.asking import AskedModelAdmin
-from transactions.enums import AdjustmentStatus, Direction
+from transactions.admin.deciding import DecidedModelAdmin
+from transactions.enums import Direction
 from transactions.models import Adjustment
 from transactions.services import adjustments
 from users.permissions import staff_member
@@ -30,12 +30,6 @@ if TYPE_CHECKING:
     AdjustmentModelForm = forms.ModelForm[Adjustment]
 else:
     AdjustmentModelForm = forms.ModelForm
-
-STATUS_COLOURS = {
-    str(AdjustmentStatus.REQUESTED): "warning",
-    str(AdjustmentStatus.BOOKED): "success",
-    str(AdjustmentStatus.REJECTED): "danger",
-}
 
 
 class AdjustmentForm(AdjustmentModelForm):
@@ -77,7 +71,7 @@ class AdjustmentForm(AdjustmentModelForm):
 
 
 @admin.register(Adjustment)
-class AdjustmentAdmin(AskedModelAdmin):
+class AdjustmentAdmin(AskedModelAdmin, DecidedModelAdmin):
     """Corrections of wallets: one person asks, another books or rejects."""
 
     form = AdjustmentForm
@@ -90,7 +84,7 @@ class AdjustmentAdmin(AskedModelAdmin):
     list_select_related = ("wallet__owner", "requested_by", "decided_by")
     ordering = ("-id",)
     sortable_by = ()
-    actions_detail = ("book", "reject")
+    decide_permission = "transactions.decide_adjustment"
 
     def save_model(self, request: HttpRequest, obj: Adjustment, form: Any, change: bool) -> None:
         """Ask for it by the service."""
@@ -105,13 +99,6 @@ class AdjustmentAdmin(AskedModelAdmin):
         )
         obj.pk = asked.pk
 
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Offer a decision where none was taken; the service asks again who takes it."""
-        open_one = Adjustment.objects.filter(
-            pk=document_id(str(object_id)), status=AdjustmentStatus.REQUESTED
-        ).exclude(requested_by_id=request.user.pk)
-        return super().get_actions_detail(request, object_id) if open_one.exists() else []
-
     @display(description="Wallet of")
     def shown_owner(self, row: Adjustment) -> str:
         """Return whose wallet it is."""
@@ -122,58 +109,3 @@ class AdjustmentAdmin(AskedModelAdmin):
         """Return the amount with its way."""
         sign = "+" if row.direction == Direction.CREDIT else "\u2212"
         return f"{sign} {for_people(row.amount, row.currency)}"
-
-    @display(description="Status", label=STATUS_COLOURS)
-    def shown_status(self, row: Adjustment) -> tuple[str, str]:
-        """Return the status with its colour."""
-        return row.status, row.get_status_display()
-
-    @action(
-        description="Book",
-        permissions=["transactions.decide_adjustment"],
-        icon="check",
-        variant=ActionVariant.SUCCESS,
-        dialog={
-            "title": "Book this correction",
-            "description": "The money moves at once, and the customer is told.",
-            "form_class": ReasonForm,
-            "form_submit_text": "Book",
-        },
-    )
-    def book(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """Book a correction that somebody else asked for."""
-        return finish(
-            request,
-            lambda: adjustments.book_adjustment(
-                adjustment_id=document_id(object_id),
-                checker=staff_member(request),
-                reason=form.cleaned_data["reason"],
-                now=clock.now(),
-            ),
-            done="The correction is booked.",
-        )
-
-    @action(
-        description="Reject",
-        permissions=["transactions.decide_adjustment"],
-        icon="close",
-        variant=ActionVariant.DANGER,
-        dialog={
-            "title": "Reject this correction",
-            "description": "No money moves.",
-            "form_class": ReasonForm,
-            "form_submit_text": "Reject",
-        },
-    )
-    def reject(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """Reject a correction that somebody else asked for."""
-        return finish(
-            request,
-            lambda: adjustments.reject_adjustment(
-                adjustment_id=document_id(object_id),
-                checker=staff_member(request),
-                reason=form.cleaned_data["reason"],
-                now=clock.now(),
-            ),
-            done="The correction is rejected.",
-        )

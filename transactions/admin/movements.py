@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db import transaction as db
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action, display
@@ -22,9 +21,9 @@ from fintech_core.money import for_people
 from transactions import selectors, switches
 from transactions.admin.books import after, on_side
 from transactions.admin.undoing import RefundForm, ReverseForm, amount_of, answered
-from transactions.enums import Direction, TransactionStatus
-from transactions.models import LedgerEntry, Transaction
-from transactions.services import TransactionService
+from transactions.enums import ApprovalKind, Direction, TransactionStatus
+from transactions.models import LedgerEntry, Transaction, Undoing
+from transactions.services.undoing_by_staff import undo
 from users.models import User
 from users.permissions import staff_member
 
@@ -34,6 +33,12 @@ STATUS_COLOURS = {
     TransactionStatus.FAILED: "danger",
     TransactionStatus.CANCELLED: "info",
 }
+
+DONE = {
+    ApprovalKind.REVERSAL: "The transaction is reversed.",
+    ApprovalKind.REFUND: "The refund is booked.",
+}
+ASKED = "This is more than one person decides: somebody else has to book it."
 
 turned_by_dialog(switches.MONEY_OUT_STOPPED)
 
@@ -195,21 +200,14 @@ class TransactionAdmin(DocumentModelAdmin):
         icon="undo",
         dialog={
             "title": "Reverse this transaction",
-            "description": "Its mirror is booked at once. Both sides are told. It is refused when the money is spent.",
+            "description": "Its mirror is booked; above a limit somebody else decides. What is spent stays spent.",
             "form_class": ReverseForm,
             "form_submit_text": "Reverse",
         },
     )
     def reverse(self, request: HttpRequest, form: ReverseForm, object_id: str) -> HttpResponse:
         """Book the mirror of a completed transaction."""
-        answers = answered(request, form)
-
-        @db.atomic
-        def work() -> None:
-            row = selectors.get_transaction_for_staff(transaction_id=document_id(object_id))
-            TransactionService.reverse(row, actor=staff_member(request), now=clock.now(), **answers)
-
-        return finish(request, work, done="The transaction is reversed.")
+        return self._undo(request, form, object_id, ApprovalKind.REVERSAL)
 
     @action(
         description="Refund",
@@ -217,24 +215,33 @@ class TransactionAdmin(DocumentModelAdmin):
         icon="currency_exchange",
         dialog={
             "title": "Refund this transaction",
-            "description": "The receiver gives the payer a part back, or all that is left. Both sides are told.",
+            "description": "The receiver gives back a part, or all that is left; above a limit somebody else decides.",
             "form_class": RefundForm,
             "form_submit_text": "Refund",
         },
     )
     def refund(self, request: HttpRequest, form: RefundForm, object_id: str) -> HttpResponse:
         """Give the payer of a completed transaction a part of it back."""
+        return self._undo(request, form, object_id, ApprovalKind.REFUND)
+
+    def _undo(
+        self, request: HttpRequest, form: ReverseForm, object_id: str, kind: ApprovalKind
+    ) -> HttpResponse:
+        """Undo it, or ask for it where that takes two people, and say which."""
         answers = answered(request, form)
 
-        @db.atomic
-        def work() -> None:
+        def work() -> Transaction | Undoing:
             row = selectors.get_transaction_for_staff(transaction_id=document_id(object_id))
-            amount = amount_of(form, row)
-            TransactionService.refund(
-                row, amount=amount, actor=staff_member(request), now=clock.now(), **answers
+            return undo(
+                kind=kind,
+                transaction_id=row.pk,
+                amount=amount_of(form, row),
+                actor=staff_member(request),
+                now=clock.now(),
+                **answers,
             )
 
-        return finish(request, work, done="The refund is booked.")
+        return finish(request, work, done=lambda made: ASKED if isinstance(made, Undoing) else DONE[kind])
 
     @action(
         description="Stop money out",

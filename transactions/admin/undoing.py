@@ -1,16 +1,21 @@
-"""The dialogs that undo a movement: why, how much, and who bears what is spent meanwhile."""
+"""Undoing a movement: what the dialogs ask, and what waits for somebody else."""
 
 from typing import Any
 
 from django import forms
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from fintech_core import money
 from fintech_core.dialogs import ReasonForm
+from fintech_core.filters import CurrencyFilter
+from fintech_core.money import for_people
+from transactions.admin.deciding import DecidedModelAdmin
 from transactions.errors import NotRefundable
-from transactions.models import Transaction
+from transactions.models import Transaction, Undoing
 
 BOOK_SHORTFALL = "transactions.book_shortfall"
 
@@ -45,12 +50,37 @@ def answered(request: HttpRequest, form: ReverseForm) -> dict[str, Any]:
     return {"reason": form.cleaned_data["reason"], "book_shortfall": book_shortfall}
 
 
-def amount_of(form: RefundForm, transaction: Transaction) -> Any:
+def amount_of(form: ReverseForm, transaction: Transaction) -> Any:
     """Return the amount in the dialog, or None for all that is left. Raises NotRefundable for what is none."""
-    text = form.cleaned_data["amount"].strip()
+    text = form.cleaned_data.get("amount", "").strip()
     if not text:
         return None
     try:
         return money.parse_amount(text, transaction.currency)
     except money.InvalidAmount as error:
         raise NotRefundable(str(error)) from None
+
+
+@admin.register(Undoing)
+class UndoingAdmin(DecidedModelAdmin):
+    """Reversals and refunds above what one person may decide: another one books or rejects."""
+
+    list_display = (
+        "requested_at", "kind", "shown_movement", "shown_amount", "requested_by", "decided_by", "shown_status",
+    )  # fmt: skip
+    list_display_links = ("requested_at", "shown_amount")
+    list_filter = ("status", "kind", CurrencyFilter)
+    list_select_related = ("transaction", "requested_by", "decided_by")
+    ordering = ("-id",)
+    sortable_by = ()
+    decide_permission = "transactions.decide_undoing"
+
+    @display(description="Of")
+    def shown_movement(self, row: Undoing) -> str:
+        """Return the reference of the movement."""
+        return row.transaction.reference
+
+    @display(description="Amount")
+    def shown_amount(self, row: Undoing) -> str:
+        """Return what would be given back."""
+        return for_people(row.amount, row.currency)

@@ -8,6 +8,7 @@ from transactions.models.exchange import ConversionQuote, ExchangeRate
 from transactions.models.monitors import FloatMonitor
 from transactions.models.parking import ParkedCredit
 from transactions.models.rules import FeeRule, LimitRule
+from transactions.models.undoing import Undoing
 
 __all__ = [
     "Adjustment",
@@ -25,5 +26,6 @@ __all__ = [
     "LimitRule",
     "ParkedCredit",
     "Transaction",
+    "Undoing",
     "VerificationMark",
 ]

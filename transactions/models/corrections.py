@@ -9,64 +9,31 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
-from fintech_core.fields import MoneyField, UuidKey
-from transactions.enums import AdjustmentStatus, Direction
-from transactions.models.books import Transaction
+from fintech_core.models import ApprovalRequest
+from transactions.enums import Direction
 
 
-class Adjustment(models.Model):
-    """Money into (credit) or out of (debit) a wallet that no customer asked for; amount in major units."""
+class Adjustment(ApprovalRequest):
+    """Money into (credit) or out of (debit) a wallet that no customer asked for; its result is the transaction."""
 
-    id = UuidKey()
+    request = models.OneToOneField(
+        ApprovalRequest,
+        primary_key=True,
+        parent_link=True,
+        on_delete=models.CASCADE,
+        related_name="adjustment",
+    )
     wallet = models.ForeignKey("wallet.Wallet", on_delete=models.PROTECT, related_name="adjustments")
     direction = models.CharField(max_length=6, choices=Direction)
-    amount = MoneyField()
-    currency = models.CharField(max_length=3)
     effective_at = models.DateTimeField(null=True, help_text="Only when it counts from an earlier time")
-    reason = models.CharField(max_length=500)
-    status = models.CharField(max_length=10, choices=AdjustmentStatus, default=AdjustmentStatus.REQUESTED)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    requested_at = models.DateTimeField()
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
-    )
-    decided_at = models.DateTimeField(null=True)
-    transaction = models.OneToOneField(
-        Transaction, null=True, on_delete=models.PROTECT, related_name="adjustment"
-    )
 
     class Meta:
         permissions: ClassVar = [("decide_adjustment", "Can book or reject a correction of somebody else")]
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="adjustment_amount_is_positive"),
             models.CheckConstraint(
                 condition=Q(direction__in=Direction.values), name="adjustment_direction_is_known"
-            ),
-            models.CheckConstraint(
-                condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("requested_by")),
-                name="adjustment_needs_two_people",
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    status=AdjustmentStatus.REQUESTED, decided_by__isnull=True, decided_at__isnull=True,
-                    transaction__isnull=True,
-                ) | Q(
-                    status=AdjustmentStatus.REJECTED, decided_by__isnull=False, decided_at__isnull=False,
-                    transaction__isnull=True,
-                ) | Q(
-                    status=AdjustmentStatus.BOOKED, decided_by__isnull=False, decided_at__isnull=False,
-                    transaction__isnull=False,
-                ),
-                name="adjustment_is_booked_with_its_transaction",
-            ),
-        ]  # fmt: skip
-        indexes: ClassVar = [
-            models.Index(
-                fields=["requested_at"],
-                condition=Q(status=AdjustmentStatus.REQUESTED),
-                name="adjustment_open",
             ),
         ]
 

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from fintech_core import audit
-from fintech_core.exceptions import NotFound
+from fintech_core import approvals, audit
 from fintech_core.money import format_amount
 from notifications.services import publish
 from transactions.drafts import (
@@ -18,8 +17,7 @@ from transactions.drafts import (
     debit_account,
     debit_wallet,
 )
-from transactions.enums import AdjustmentStatus, Direction, TransactionType
-from transactions.errors import AdjustmentDecided, AnotherPersonRequired
+from transactions.enums import ApprovalKind, Direction, TransactionType
 from transactions.models import Adjustment
 from transactions.services import months
 from transactions.services.ledger import TransactionService
@@ -49,6 +47,7 @@ def request_adjustment(
     if effective_at is not None:
         months.hold_open(wallet=wallet, effective_at=effective_at, now=now)
     asked = Adjustment.objects.create(
+        kind=ApprovalKind.ADJUSTMENT,
         wallet=wallet,
         direction=direction,
         amount=amount,
@@ -68,20 +67,15 @@ def request_adjustment(
 def book_adjustment(*, adjustment_id: UUID, checker: User, reason: str, now: datetime) -> Adjustment:
     """Book a correction that somebody else asked for, once, and tell the owner of the wallet.
 
-    Raises NotFound, AnotherPersonRequired, OwnCase, AdjustmentDecided, EffectiveTimeRefused (its month was closed
+    Raises NotFound, AnotherPersonRequired, OwnCase, ApprovalDecided, EffectiveTimeRefused (its month was closed
     meanwhile), InsufficientFunds, RecipientCannotReceive.
     """
     asked = _decidable(adjustment_id, checker)
-    if not (asked.requested_by.is_active and asked.requested_by.is_staff):
-        raise AnotherPersonRequired(
-            "Whoever asked for it has left the staff. Reject it; somebody else asks anew."
-        )
+    approvals.require_maker(asked)
     if asked.effective_at is not None:
         months.hold_open(wallet=asked.wallet, effective_at=asked.effective_at, now=now)
     booked = TransactionService.post(_draft(asked, checker), now=now)
-    asked.status, asked.decided_by, asked.decided_at = AdjustmentStatus.BOOKED, checker, now
-    asked.transaction = booked
-    asked.save(update_fields=["status", "decided_by", "decided_at", "transaction"])
+    approvals.close(asked, checker=checker, result_id=booked.pk, now=now)
     audit.record(
         actor=checker, action="adjustment.booked", target=asked, reason=reason, changes=_figures(asked)
     )
@@ -103,24 +97,17 @@ def book_adjustment(*, adjustment_id: UUID, checker: User, reason: str, now: dat
 def reject_adjustment(*, adjustment_id: UUID, checker: User, reason: str, now: datetime) -> Adjustment:
     """Reject a correction that somebody else asked for.
 
-    Raises NotFound, AnotherPersonRequired, OwnCase, AdjustmentDecided.
+    Raises NotFound, AnotherPersonRequired, OwnCase, ApprovalDecided.
     """
     asked = _decidable(adjustment_id, checker)
-    asked.status, asked.decided_by, asked.decided_at = AdjustmentStatus.REJECTED, checker, now
-    asked.save(update_fields=["status", "decided_by", "decided_at"])
+    approvals.close(asked, checker=checker, result_id=None, now=now)
     audit.record(actor=checker, action="adjustment.rejected", target=asked, reason=reason)
     return asked
 
 
 def _decidable(adjustment_id: UUID, checker: User) -> Adjustment:
     """Lock a correction that this person may decide."""
-    asked = Adjustment.objects.select_for_update(no_key=True).filter(pk=adjustment_id).first()
-    if asked is None:
-        raise NotFound
-    if asked.status != AdjustmentStatus.REQUESTED:
-        raise AdjustmentDecided(f"It is {asked.status}.")
-    if asked.requested_by_id == checker.pk:
-        raise AnotherPersonRequired("You asked for this correction; somebody else decides it.")
+    asked = approvals.open_request(Adjustment, adjustment_id, checker=checker)
     _concerns_others(asked.wallet, checker)
     return asked
 

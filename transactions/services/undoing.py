@@ -48,7 +48,7 @@ def reverse(
     in ``suspense``, or came from it.
     """
     audit.require_transaction("TransactionService")
-    _concerns_others(transaction, actor)
+    require_others(transaction, actor)
     if transaction.status != TransactionStatus.COMPLETED or transaction.type == TransactionType.REVERSAL:
         raise NotReversible(f"A {transaction.type} that is {transaction.status} cannot be reversed.")
     if ParkedCredit.objects.filter(Q(parked_by=transaction) | Q(released_by=transaction)).exists():
@@ -77,7 +77,7 @@ def refund(
     OwnCase, NotRefundable, AlreadyReversed, RefundExceedsAmount, InsufficientFunds as ``reverse`` does.
     """
     audit.require_transaction("TransactionService")
-    _concerns_others(transaction, actor)
+    require_others(transaction, actor)
     if transaction.status != TransactionStatus.COMPLETED or transaction.type not in REFUNDABLE:
         raise NotRefundable(f"A {transaction.type} that is {transaction.status} cannot be refunded.")
     refunded = _post(_refund_draft(transaction, amount, actor, book_shortfall), now)
@@ -85,7 +85,7 @@ def refund(
     return refunded
 
 
-def _concerns_others(transaction: Transaction, actor: Actor | None) -> None:
+def require_others(transaction: Transaction, actor: Actor | None) -> None:
     """Refuse whoever gave or got this money themselves."""
     require_anothers(
         transaction.from_user_id,

@@ -127,7 +127,7 @@ def _checks(cursor: CursorWrapper) -> Iterator[Broken]:
             yield OURS, f"{rule.name} on {model._meta.db_table}", f"checks {now}"
     there = {(table, meaning(now)) for (table, _), (now,) in found.items()}
     for model in structure.guarded():
-        for column in model._meta.concrete_fields:
+        for column in model._meta.local_concrete_fields:
             wanted = column.db_parameters(connection)["check"]
             if wanted and (model._meta.db_table, meaning(wanted)) not in there:
                 yield OURS, f"{column.column} on {model._meta.db_table}", f"nothing checks {wanted}"

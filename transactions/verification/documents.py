@@ -1,4 +1,4 @@
-"""Checks of the documents behind movements: corrections, conversions, and the months that are closed."""
+"""Checks of the documents behind movements: corrections, approvals, conversions, and the months that are closed."""
 
 from transactions.verification.check import Check
 from transactions.verification.entries import exponents
@@ -23,13 +23,33 @@ ADJUSTED = Check(
     "transaction",
     """
     SELECT coalesce(t.id::text, 'of correction ' || a.id) AS key, coalesce(a.status, 'no correction') AS detail
-    FROM (SELECT * FROM transactions_adjustment WHERE status = 'booked') a
-    FULL JOIN (SELECT * FROM transactions_transaction WHERE type = 'adjustment') t ON t.id = a.transaction_id
+    FROM (SELECT * FROM fintech_core_approvalrequest r LEFT JOIN transactions_adjustment d ON d.request_id = r.id
+          WHERE (r.kind = 'adjustment') IS NOT FALSE AND (r.status = 'approved') IS NOT FALSE) a
+    FULL JOIN (SELECT * FROM transactions_transaction WHERE type = 'adjustment') t ON t.id = a.result_id
     WHERE a.id IS NULL OR t.id IS NULL OR t.source_kind <> 'adjustment' OR t.source_id IS DISTINCT FROM a.id
-       OR t.amount <> a.amount OR t.currency <> a.currency OR a.decided_by_id = a.requested_by_id
+       OR (t.amount, t.currency) IS DISTINCT FROM (a.amount, a.currency)
+       OR (a.decided_by_id <> a.requested_by_id) IS NOT TRUE
        OR t.effective_at IS DISTINCT FROM a.effective_at OR t.initiated_by_id IS DISTINCT FROM a.decided_by_id
        OR (t.from_wallet_id, t.to_wallet_id, t.fee) IS DISTINCT FROM
           (CASE a.direction WHEN 'debit' THEN a.wallet_id END, CASE a.direction WHEN 'credit' THEN a.wallet_id END, 0)
+    """,
+)
+
+UNDONE = Check(
+    "undoing_is_what_was_approved",
+    "A reversal or refund that two people decided is not what was asked for, is missing, or one person decided it.",
+    "transaction",
+    """
+    SELECT coalesce(t.id::text, 'of request ' || a.id) AS key,
+           concat_ws(' ', 'approved', a.kind, a.amount, a.currency) AS detail
+    FROM fintech_core_approvalrequest a
+    LEFT JOIN transactions_undoing u ON u.request_id = a.id
+    LEFT JOIN transactions_transaction t ON t.id = a.result_id
+    WHERE (a.status = 'approved') IS NOT FALSE AND (a.kind = 'adjustment') IS NOT TRUE
+      AND (t.id IS NULL OR u.transaction_id IS NULL OR (a.decided_by_id <> a.requested_by_id) IS NOT TRUE
+           OR coalesce(t.reverses_id, t.refund_of_id) IS DISTINCT FROM u.transaction_id
+           OR (t.type, t.amount, t.currency, t.initiated_by_id)
+              IS DISTINCT FROM (a.kind, a.amount, a.currency, a.decided_by_id))
     """,
 )
 
@@ -53,4 +73,4 @@ CONVERTED = Check(
     parameters=exponents,
 )
 
-CHECKS = (CLOSED, ADJUSTED, CONVERTED)
+CHECKS = (CLOSED, ADJUSTED, UNDONE, CONVERTED)

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection, models
 
-from fintech_core.models import AuditRecord
+from fintech_core.models import ApprovalRequest, AuditRecord
 from transactions.models import (
     Adjustment,
     BalanceSnapshot,
@@ -22,6 +22,7 @@ from transactions.models import (
     LimitRule,
     ParkedCredit,
     Transaction,
+    Undoing,
     VerificationMark,
 )
 from transactions.verification.check import MIGRATE, Check
@@ -30,7 +31,7 @@ from wallet.models import Wallet
 
 GUARDED: tuple[type[models.Model], ...] = (
     LedgerAccount, Transaction, LedgerEntry, ParkedCredit, LimitRule, Wallet, AuditRecord, BalanceSnapshot, LedgerSeal,
-    ClosedMonth, Adjustment, FeeRule, ExchangeRate, VerificationMark,
+    ClosedMonth, ApprovalRequest, Adjustment, Undoing, FeeRule, ExchangeRate, VerificationMark,
 )  # fmt: skip
 APPEND_ONLY = (
     LedgerEntry, AuditRecord, BalanceSnapshot, LedgerSeal, ClosedMonth, FeeRule, LimitRule, ExchangeRate,
@@ -109,7 +110,7 @@ def _columns() -> dict[str, Any]:
     declared = [
         (model._meta.db_table, str(column.column), kind, of)
         for model in guarded()
-        for column in model._meta.concrete_fields
+        for column in model._meta.local_concrete_fields
         for kind, wanted, of in (
             (
                 "f",
@@ -132,7 +133,7 @@ def _target(column: "models.Field[Any, Any]") -> str | None:
 def _types() -> dict[str, Any]:
     """Return every column as its model declares it: table, column, type as PostgreSQL writes it, if it is NOT NULL."""
     declared = [
-        (model._meta.db_table, column) for model in guarded() for column in model._meta.concrete_fields
+        (model._meta.db_table, column) for model in guarded() for column in model._meta.local_concrete_fields
     ]
     types = [str(column.db_type(connection)) for _, column in declared]
     return {

@@ -1,8 +1,9 @@
 """Routes of the ledger, by topic."""
 
+from transactions.views.approvals import StaffApprovalViewSet
 from transactions.views.bulk import BulkTransferViewSet
 from transactions.views.conversions import ConversionViewSet
-from transactions.views.corrections import StaffAdjustmentViewSet, StaffApprovalViewSet
+from transactions.views.corrections import StaffAdjustmentViewSet
 from transactions.views.movements import (
     LimitsViewSet,
     StaffTransactionViewSet,

@@ -1,11 +1,10 @@
 """Routes of the ledger: sending money, reading what happened, limits; staff reverse."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction as db
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -17,8 +16,10 @@ from fintech_core.headers import IDEMPOTENCY_KEY, IF_MATCH
 from fintech_core.idempotency import Answer, Group
 from fintech_core.throttling import Rate
 from transactions import selectors
-from transactions.models import Transaction
+from transactions.enums import ApprovalKind
+from transactions.models import Transaction, Undoing
 from transactions.rendering import NEWLY_MADE, render
+from transactions.serializers.approvals import ApprovalAskedResponse
 from transactions.serializers.movements import (
     FILTERS,
     LIMITS_SCHEMA,
@@ -34,7 +35,8 @@ from transactions.serializers.movements import (
     WalletLineResponse,
     filtered,
 )
-from transactions.services import TransactionService, transfers
+from transactions.services import transfers
+from transactions.services.undoing_by_staff import undo
 from users.authentication import signed_in_user
 from users.permissions import StaffPermission
 from users.services import pins
@@ -184,37 +186,35 @@ class StaffTransactionViewSet(ApiViewSet):
         operation_id="reverse_transaction",
         parameters=[IDEMPOTENCY_KEY],
         request=ReverseTransactionRequest,
-        responses={201: TransactionResponse},
+        responses={201: TransactionResponse, 202: ApprovalAskedResponse},
     )
     def reverse(self, request: Request, pk: UUID) -> Response:
-        """Book the mirror of a movement, once, with the reason in the audit log."""
+        """Book the mirror of a movement, once, with the reason in the audit log; above a limit ask for it (202)."""
         body = self.read_body(ReverseTransactionRequest)
         found = selectors.get_transaction_for_staff(transaction_id=pk)
-        return self._undo("reverse_transaction", found, body, TransactionService.reverse)
+        return self._undo("reverse_transaction", ApprovalKind.REVERSAL, found, body)
 
     @extend_schema(
         operation_id="refund_transaction",
         parameters=[IDEMPOTENCY_KEY],
         request=RefundTransactionRequest,
-        responses={201: TransactionResponse},
+        responses={201: TransactionResponse, 202: ApprovalAskedResponse},
     )
     def refund(self, request: Request, pk: UUID) -> Response:
-        """Give the payer of a transfer or bill a part back, or what is left, with the reason in the audit log."""
+        """Give the payer of a transfer or bill a part back, or what is left; above a limit ask for it (202)."""
         found = selectors.get_transaction_for_staff(transaction_id=pk)
         body = self.read_body(RefundTransactionRequest, currency=found.currency)
-        return self._undo("refund_transaction", found, body, TransactionService.refund)
+        return self._undo("refund_transaction", ApprovalKind.REFUND, found, body)
 
-    def _undo(
-        self, operation: str, found: Transaction, body: dict[str, Any], undo: Callable[..., Transaction]
-    ) -> Response:
+    def _undo(self, operation: str, kind: ApprovalKind, found: Transaction, body: dict[str, Any]) -> Response:
         actor = signed_in_user(self.request)
         if body["book_shortfall"] and not actor.has_perm("transactions.book_shortfall"):
             raise PermissionDenied("You may not book a shortfall.")
 
-        @db.atomic
         def work() -> Answer:
-            original = selectors.get_transaction_for_staff(transaction_id=found.pk)
-            made = undo(original, actor=actor, now=clock.now(), **body)
+            made = undo(kind=kind, transaction_id=found.pk, actor=actor, now=clock.now(), **body)
+            if isinstance(made, Undoing):
+                return Answer(202, {"approval_id": str(made.pk)})
             return Answer(
                 201, render(made, viewer_id=actor.pk, links=NEWLY_MADE), document=("transaction", made.pk)
             )

@@ -217,8 +217,8 @@ class Bank:
             maker=self.second, now=clock.now(),
         )  # fmt: skip
         booked = book_adjustment(adjustment_id=asked.pk, checker=self.staff, reason="x", now=clock.now())
-        assert booked.transaction_id is not None
-        return [booked.transaction_id]
+        assert booked.result_id is not None
+        return [booked.result_id]
 
     def finish(self) -> None:
         """Finish the bulks that somebody has left."""

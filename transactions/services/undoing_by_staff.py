@@ -1,0 +1,126 @@
+"""Reversals and refunds that staff decide: alone up to a limit, above it together with somebody else.
+
+How much moves is known when it has moved, under the locks, with all that was refunded before: so it is carried out
+first, and undone again by a savepoint when one person is not enough. A refusal is told to whoever asks, at once. What
+a second person approves is carried out anew, for the very amount that was asked for, by what is there then. A process
+that dies in between leaves nothing: asking is one transaction, deciding another.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+
+from fintech_core import approvals, audit
+from fintech_core.money import format_amount
+from transactions.enums import ApprovalKind
+from transactions.models import Transaction, Undoing
+from transactions.selectors import get_transaction_for_staff, refunded_so_far
+from transactions.services.ledger import TransactionService
+from transactions.services.undoing import require_others
+from users.models import User
+
+
+@transaction.atomic
+def undo(
+    *,
+    kind: ApprovalKind,
+    transaction_id: UUID,
+    actor: User,
+    reason: str,
+    book_shortfall: bool,
+    now: datetime,
+    amount: Decimal | None = None,
+) -> Transaction | Undoing:
+    """Reverse or refund a movement, or ask for it where that is more than ``actor`` may decide alone.
+
+    ``amount`` is that of a refund in major units, None all that is left. What was refunded of the movement before
+    counts, so that several small refunds are no way around a second person. Raises NotFound and what
+    ``TransactionService.reverse`` and ``refund`` raise, whether it is carried out or asked for.
+    """
+    original = get_transaction_for_staff(transaction_id=transaction_id)
+    with transaction.atomic():
+        made = _carry_out(kind, original, amount, actor, reason, book_shortfall, now)
+        given = refunded_so_far(original) if kind == ApprovalKind.REFUND else made.amount
+        alone = approvals.may_decide_alone(given, made.currency)
+        transaction.set_rollback(not alone)
+    if alone:
+        return made
+    asked = Undoing.objects.create(
+        kind=kind,
+        transaction=original,
+        amount=made.amount,
+        currency=made.currency,
+        book_shortfall=book_shortfall,
+        reason=reason,
+        requested_by=actor,
+        requested_at=now,
+    )
+    audit.record(
+        actor=actor, action="undoing.requested", target=asked, reason=reason, changes=_figures(asked)
+    )
+    return asked
+
+
+@transaction.atomic
+def book_undoing(*, undoing_id: UUID, checker: User, reason: str, now: datetime) -> Undoing:
+    """Carry out the reversal or refund that somebody else asked for, once.
+
+    Raises NotFound, AnotherPersonRequired, OwnCase, ApprovalDecided, and what the reversal or refund itself raises.
+    """
+    asked = _decidable(undoing_id, checker)
+    approvals.require_maker(asked)
+    original = get_transaction_for_staff(transaction_id=asked.transaction_id)
+    made = _carry_out(
+        ApprovalKind(asked.kind), original, asked.amount, checker, asked.reason, asked.book_shortfall, now
+    )
+    approvals.close(asked, checker=checker, result_id=made.pk, now=now)
+    audit.record(actor=checker, action="undoing.booked", target=asked, reason=reason, changes=_figures(asked))
+    return asked
+
+
+@transaction.atomic
+def reject_undoing(*, undoing_id: UUID, checker: User, reason: str, now: datetime) -> Undoing:
+    """Reject the reversal or refund that somebody else asked for.
+
+    Raises NotFound, AnotherPersonRequired, OwnCase, ApprovalDecided.
+    """
+    asked = _decidable(undoing_id, checker)
+    approvals.close(asked, checker=checker, result_id=None, now=now)
+    audit.record(actor=checker, action="undoing.rejected", target=asked, reason=reason)
+    return asked
+
+
+def _carry_out(
+    kind: ApprovalKind,
+    original: Transaction,
+    amount: Decimal | None,
+    actor: User,
+    reason: str,
+    book_shortfall: bool,
+    now: datetime,
+) -> Transaction:
+    """Book the mirror, which is always the whole movement, or the refund."""
+    if kind == ApprovalKind.REFUND:
+        return TransactionService.refund(
+            original, amount=amount, actor=actor, reason=reason, book_shortfall=book_shortfall, now=now
+        )
+    return TransactionService.reverse(
+        original, actor=actor, reason=reason, book_shortfall=book_shortfall, now=now
+    )
+
+
+def _decidable(undoing_id: UUID, checker: User) -> Undoing:
+    """Lock a request that this person may decide."""
+    asked = approvals.open_request(Undoing, undoing_id, checker=checker)
+    require_others(asked.transaction, checker)
+    return asked
+
+
+def _figures(asked: Undoing) -> dict[str, list[str | None]]:
+    return {
+        "transaction": [None, str(asked.transaction_id)],
+        asked.kind: [None, format_amount(asked.amount, asked.currency)],
+        "book_shortfall": [None, str(asked.book_shortfall).lower()],
+    }
