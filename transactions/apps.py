@@ -17,6 +17,7 @@ class TransactionsConfig(AppConfig):
         from fintech_core.documents import register_describer
         from fintech_core.idempotency import register_document
         from transactions import bulk_rendering, describing, rendering
+        from transactions.models import PARKED_CREDIT
         from transactions.services import expiry
         from transactions.verification import freshness
 
@@ -25,5 +26,5 @@ class TransactionsConfig(AppConfig):
         register_document("transaction", rendering.answer)
         register_document(bulk_rendering.DOCUMENT, bulk_rendering.answer)
         register_describer("adjustment", describing.describe_adjustment)
-        register_describer("parked_credit", describing.describe_parked_credit)
+        register_describer(PARKED_CREDIT, describing.describe_parked_credit)
         register_describer("conversion_quote", describing.describe_quote)

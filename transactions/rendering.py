@@ -10,7 +10,7 @@ from fintech_core import clock
 from fintech_core.idempotency import Answer
 from fintech_core.serializers import amount_text, instant
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.models import Transaction
+from transactions.models import PARKED_CREDIT, ParkedCredit, Transaction
 from users.models import User
 from users.past_names import PersonName
 
@@ -20,16 +20,18 @@ RESOLVED_WITHIN = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The later movements that undo this one, in part or whole."""
+    """The later movements that undo this one, in part or whole; the credit that it parked or released."""
 
     reversed_by: UUID | None = None
     refunds: tuple[UUID, ...] = ()
+    parked_credit: ParkedCredit | None = None
 
     @classmethod
     def of(cls, transaction: Transaction) -> "Links":
         """Read the links of a stored movement (prefetched by ``with_parties``)."""
         mirror = getattr(transaction, "reversed_by", None)
-        return cls(None if mirror is None else mirror.pk, tuple(row.pk for row in transaction.refunds.all()))
+        refunds = tuple(row.pk for row in transaction.refunds.all())
+        return cls(None if mirror is None else mirror.pk, refunds, parked_credit_of(transaction))
 
 
 NEWLY_MADE = Links()
@@ -44,13 +46,14 @@ def render(transaction: Transaction, *, viewer_id: UUID, links: Links | None = N
     received = transaction.from_user_id != viewer_id and transaction.to_user_id == viewer_id
     currency = transaction.currency
     amount, fee = amount_for(transaction, viewer_id), transaction.fee * 0 if received else transaction.fee
+    direction = direction_for(transaction, viewer_id)
     pending = transaction.status == TransactionStatus.PENDING
     return {
         "id": str(transaction.pk),
         "reference": transaction.reference,
         "type": transaction.type,
         "status": transaction.status,
-        "direction": direction_for(transaction, viewer_id),
+        "direction": direction,
         "amount": amount_text(amount, currency),
         "fee": amount_text(fee, currency),
         "total": amount_text(amount + fee, currency),
@@ -69,6 +72,7 @@ def render(transaction: Transaction, *, viewer_id: UUID, links: Links | None = N
         "reversed_by": None if links.reversed_by is None else str(links.reversed_by),
         "refund_of": None if transaction.refund_of_id is None else str(transaction.refund_of_id),
         "refunds": [str(refund) for refund in links.refunds],
+        "parked_credit": _waiting(links.parked_credit, direction),
     }
 
 
@@ -86,7 +90,7 @@ def answer(transaction_id: UUID) -> Answer:
 def with_parties() -> Any:
     """Return transactions with everything that rendering reads, in a fixed number of queries."""
     return Transaction.objects.select_related(
-        "from_user", "to_user", "reverses", "reversed_by"
+        "from_user", "to_user", "reverses", "reversed_by", "parked_credit"
     ).prefetch_related("refunds")
 
 
@@ -101,10 +105,13 @@ def amount_for(transaction: Transaction, viewer_id: UUID) -> Decimal:
 
 
 def direction_for(transaction: Transaction, viewer_id: UUID) -> str:
-    """Say which way the money goes for this viewer: ``in``, ``out`` or ``self``."""
+    """Say which way the money goes for this viewer: ``in``, ``out`` or ``self``.
+
+    What a release moves was theirs already: it came in with the credit that had to wait.
+    """
     outgoing = transaction.from_user_id == viewer_id
     incoming = transaction.to_user_id == viewer_id
-    if outgoing and incoming:
+    if incoming and (outgoing or is_release(transaction)):
         return "self"
     return "out" if outgoing else "in"
 
@@ -141,6 +148,33 @@ def named(transaction: Transaction, person: User | PersonName | None) -> str:
 def masked_name(person: User | PersonName) -> str:
     """Return a name that its owner's friends recognise and a stranger cannot look up: ``Chidi O.``"""
     return f"{person.first_name} {person.last_name[:1]}.".strip()
+
+
+def is_release(transaction: Transaction) -> bool:
+    """Say whether a movement only brings a parked credit home."""
+    return transaction.source_kind == PARKED_CREDIT
+
+
+def parked_credit_of(transaction: Transaction) -> ParkedCredit | None:
+    """Return the credit that a movement parked (read along by ``with_parties``) or released, which is looked up."""
+    if is_release(transaction):
+        return ParkedCredit.objects.filter(released_by=transaction).first()
+    return getattr(transaction, "parked_credit", None)
+
+
+def _waiting(parked: ParkedCredit | None, direction: str) -> dict[str, Any] | None:
+    """Write a parked credit; who gave the money is not told that its receiver cannot have it yet."""
+    if parked is None or direction == "out":
+        return None
+    return {
+        "id": str(parked.pk),
+        "status": parked.status,
+        "reason": parked.reason,
+        "parked_by": str(parked.parked_by_id),
+        "parked_at": instant(parked.created_at),
+        "released_by": None if parked.released_by_id is None else str(parked.released_by_id),
+        "released_at": instant(parked.released_at),
+    }
 
 
 def _failure(transaction: Transaction) -> dict[str, str] | None:

@@ -18,7 +18,7 @@ from fintech_core.serializers import instant
 from transactions import limits
 from transactions.enums import REFUNDABLE, ApprovalKind, TransactionStatus, TransactionType
 from transactions.limits import Spent
-from transactions.models import BulkTransfer, LedgerEntry, Transaction
+from transactions.models import PARKED_CREDIT, BulkTransfer, LedgerEntry, Transaction
 from transactions.rendering import with_parties
 from users.models import User
 from wallet.enums import WalletKind
@@ -40,15 +40,19 @@ _WALLET_BY_PHONE = PreparedRead(
 
 
 def transactions_of(*, user: User) -> "QuerySet[Transaction]":
-    """Return every movement that the user sent or received."""
+    """Return every movement that the user sent or received, releases of parked credits too."""
     rows: QuerySet[Transaction] = with_parties().filter(Q(from_user=user) | Q(to_user=user))
     return rows
 
 
 def history_of(*, user: User) -> Either:
-    """Return the same as ``transactions_of``, to be read page by page, newest first."""
-    sides = Transaction.objects.filter(from_user=user), Transaction.objects.filter(to_user=user)
-    return Either(with_parties(), *sides)
+    """Return the user's movements with all money once, to be read page by page, newest first.
+
+    The release of a parked credit is left out: the credit itself stands there and says when it was released.
+    """
+    sent = Transaction.objects.filter(from_user=user)
+    received = Transaction.objects.filter(to_user=user).exclude(source_kind=PARKED_CREDIT)
+    return Either(with_parties(), sent, received)
 
 
 def get_transaction_for(*, user: User, transaction_id: UUID) -> Transaction:

@@ -6,11 +6,12 @@ from transactions.models.corrections import Adjustment, ClosedMonth
 from transactions.models.evidence import BalanceSnapshot, LedgerSeal, VerificationMark
 from transactions.models.exchange import ConversionQuote, ExchangeRate
 from transactions.models.monitors import FloatMonitor
-from transactions.models.parking import ParkedCredit
+from transactions.models.parking import PARKED_CREDIT, ParkedCredit
 from transactions.models.rules import FeeRule, LimitRule
 from transactions.models.undoing import Undoing
 
 __all__ = [
+    "PARKED_CREDIT",
     "Adjustment",
     "BalanceSnapshot",
     "BulkTransfer",

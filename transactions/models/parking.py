@@ -1,6 +1,6 @@
 """Credits that may not land yet."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models
@@ -9,6 +9,9 @@ from django.db.models import Q
 from fintech_core.fields import MoneyField, UuidKey
 from transactions.enums import ParkedCreditStatus, TransactionType
 from transactions.models.books import Transaction
+
+# What a release, the movement that brings a parked credit home, names as its source.
+PARKED_CREDIT: Final = "parked_credit"
 
 
 class ParkedCredit(models.Model):

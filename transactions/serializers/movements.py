@@ -21,7 +21,7 @@ from fintech_core.serializers import (
     amount_text,
     instant,
 )
-from transactions.enums import Direction, TransactionStatus, TransactionType
+from transactions.enums import Direction, ParkedCreditStatus, TransactionStatus, TransactionType
 from transactions.models import LedgerEntry
 from transactions.rendering import counterparty_name, masked_name
 
@@ -122,6 +122,22 @@ class ConversionResponse(serializers.Serializer[Any]):
     rate = serializers.CharField()
 
 
+class ParkedCreditResponse(serializers.Serializer[Any]):
+    """Money from outside that could not land in its wallet at once.
+
+    ``parked_by`` is the movement that brought it. Until ``released_at`` it is kept for its owner and is in no balance;
+    then ``released_by`` has moved it into the wallet, as a line of the wallet's history.
+    """
+
+    id = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=ParkedCreditStatus.choices)
+    reason = serializers.CharField()
+    parked_by = serializers.UUIDField()
+    parked_at = serializers.DateTimeField()
+    released_by = serializers.UUIDField(allow_null=True)
+    released_at = serializers.DateTimeField(allow_null=True)
+
+
 class TransactionResponse(serializers.Serializer[Any]):
     """A movement, told from the viewer's side (``transactions.rendering`` writes it)."""
 
@@ -148,6 +164,7 @@ class TransactionResponse(serializers.Serializer[Any]):
     reversed_by = serializers.UUIDField(allow_null=True)
     refund_of = serializers.UUIDField(allow_null=True)
     refunds = serializers.ListField(child=serializers.UUIDField())
+    parked_credit = ParkedCreditResponse(allow_null=True)
 
 
 class EntryResponse(serializers.Serializer[Any]):

@@ -15,7 +15,7 @@ from transactions import chart
 from transactions.drafts import Source, TransactionDraft, credit_wallet, debit_account
 from transactions.enums import ParkedCreditStatus, TransactionType
 from transactions.errors import RecipientCannotReceive
-from transactions.models import ParkedCredit
+from transactions.models import PARKED_CREDIT, ParkedCredit
 from transactions.services.ledger import TransactionService
 from transactions.services.parking import tell
 
@@ -99,5 +99,5 @@ def _release_draft(row: ParkedCredit) -> TransactionDraft:
         description="Released credit",
         # It gives back what was there before, as a refund itself does.
         caps=row.type != TransactionType.REFUND,
-        source=Source("parked_credit", row.pk),
+        source=Source(PARKED_CREDIT, row.pk),
     )

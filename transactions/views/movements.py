@@ -124,7 +124,10 @@ class TransactionViewSet(ApiViewSet):
         responses=TransactionResponse(many=True),
     )
     def list(self, request: Request) -> Response:
-        """List the customer's movements, newest first."""
+        """List the customer's movements, newest first, all money once.
+
+        A credit that waits or has waited says so in ``parked_credit``; its release is no movement of its own here.
+        """
         user = signed_in_user(request)
         rows: Any = filtered(selectors.history_of(user=user), self.read_query(TransactionQuery))
         page = self.paginate_queryset(rows) or []
@@ -215,9 +218,8 @@ class StaffTransactionViewSet(ApiViewSet):
             made = undo(kind=kind, transaction_id=found.pk, actor=actor, now=clock.now(), **body)
             if isinstance(made, Undoing):
                 return Answer(202, {"approval_id": str(made.pk)})
-            return Answer(
-                201, render(made, viewer_id=actor.pk, links=NEWLY_MADE), document=("transaction", made.pk)
-            )
+            # Without NEWLY_MADE: a refund may have been parked.
+            return Answer(201, render(made, viewer_id=actor.pk), document=("transaction", made.pk))
 
         answer = self.answer_once(
             operation=operation,
