@@ -140,6 +140,12 @@ class TestFunding:
         assert row["parked_credit"] == credit["parked_credit"]
         assert row["parked_credit"]["parked_by"] == credit["id"] != row["id"]
 
+    def test_has_one_receipt(self, api: Api, ada: User) -> None:
+        (row,) = shown(api(ada))
+        first = api(ada).get(f"{MOVEMENTS}/{row['id']}/receipt").json()
+        for movement in (row["id"], land(ada).pk):
+            assert api(ada).get(f"{MOVEMENTS}/{movement}/receipt").json() == first
+
     def test_is_nobody_elses(self, api: Api, ada: User) -> None:
         release = land(ada)
         for path in ("", "/entries", "/receipt"):

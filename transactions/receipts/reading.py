@@ -11,7 +11,14 @@ from transactions.enums import TransactionStatus
 from transactions.errors import NoReceipt
 from transactions.models import Transaction
 from transactions.receipts.codes import code_of, read
-from transactions.rendering import amount_for, counterparty_name, masked_name, with_parties
+from transactions.rendering import (
+    amount_for,
+    counterparty_name,
+    is_release,
+    masked_name,
+    parked_credit_of,
+    with_parties,
+)
 from transactions.selectors import get_transaction_for, refunded_so_far
 from users.models import User
 
@@ -53,8 +60,13 @@ class Verdict:
 
 
 def receipt_for(*, user: User, transaction_id: UUID) -> Receipt:
-    """Return the receipt of a movement that the user is a side of. Raises NotFound, NoReceipt."""
+    """Return the receipt of a movement that the user is a side of. Raises NotFound, NoReceipt.
+
+    Money has one receipt: of the release of a parked credit it is the receipt of the credit.
+    """
     found = get_transaction_for(user=user, transaction_id=transaction_id)
+    if is_release(found) and (parked := parked_credit_of(found)) is not None:
+        found = get_transaction_for(user=user, transaction_id=parked.parked_by_id)
     if found.status != TransactionStatus.COMPLETED:
         raise NoReceipt(f"It is {found.status}.")
     received = found.from_user_id != user.pk
