@@ -12,6 +12,7 @@ from django.contrib.auth.models import Permission
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from notifications.models import Event
 from tests.cashback.offers import pay, payer, running
 from tests.factories import StaffFactory, UnverifiedUserFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
@@ -139,6 +140,16 @@ class TestFunding:
         assert row["direction"] == "self"
         assert row["parked_credit"] == credit["parked_credit"]
         assert row["parked_credit"]["parked_by"] == credit["id"] != row["id"]
+
+    def test_its_events_name_the_movement_that_the_list_shows(self, api: Api, ada: User) -> None:
+        land(ada)
+        (row,) = shown(api(ada))
+        events = Event.objects.filter(type__startswith="credit.").order_by("id")
+        assert [event.type for event in events] == ["credit.parked", "credit.released"]
+        named = {"transaction_id": row["id"], "reference": row["reference"]}
+        named |= {"parked_credit_id": row["parked_credit"]["id"]}
+        for event in events:
+            assert named.items() <= event.payload.items()
 
     def test_has_one_receipt(self, api: Api, ada: User) -> None:
         (row,) = shown(api(ada))

@@ -29,9 +29,11 @@ def record(parked: Parked, booked: Transaction) -> ParkedCredit:
 
 
 def tell(event: str, row: ParkedCredit) -> None:
-    """Publish what became of a parked credit to its owner."""
+    """Publish what became of a parked credit to its owner, and which of their movements it is."""
     payload = {
         "parked_credit_id": str(row.pk),
+        "transaction_id": str(row.parked_by_id),
+        "reference": row.parked_by.reference,
         "amount": format_amount(row.amount, row.currency),
         "currency": row.currency,
     }

@@ -68,7 +68,7 @@ def release(*, parked_credit_id: UUID) -> bool:
         with transaction.atomic():
             row = (
                 ParkedCredit.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
-                .select_related("wallet")
+                .select_related("wallet", "parked_by")
                 .filter(pk=parked_credit_id, status=ParkedCreditStatus.PARKED)
                 .first()
             )
