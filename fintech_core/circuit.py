@@ -98,9 +98,14 @@ def record(vendor: str, ok: bool, took_s: float = 0.0) -> None:
 def status(vendor: str) -> Status:
     """Say how the vendor does: ``down`` while the circuit is open, ``slow`` when calls fail or take long."""
     try:
-        is_open, window = _LOOK([_window(vendor), _state(vendor)], [])
+        return look(vendor)
     except lua.RedisDown:
         return "operational"
+
+
+def look(vendor: str) -> Status:
+    """Say the same as ``status``, but raise lua.RedisDown where nobody knows."""
+    is_open, window = _LOOK([_window(vendor), _state(vendor)], [])
     if is_open:
         return "down"
     return judge([_parse(entry) for entry in window])

@@ -19,6 +19,7 @@ writer that starts with the insert calls ``pg_current_xact_id()`` first.
 """
 
 import time
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import connections, models
@@ -45,6 +46,18 @@ class WatermarkStalled(Exception):
         super().__init__(f"the watermark of {table} is held back by a transaction that is {age_s:.1f} s old")
 
 
+@dataclass(frozen=True, slots=True)
+class Writers:
+    """The open transactions that write: the age of the oldest in seconds, 0 when none is seen.
+
+    PostgreSQL tells the age of a session to its own role, to members of it and to ``pg_read_all_stats`` alone. Of the
+    others ``unseen_xid`` is the transaction id of the oldest, 0 when there is none: while it stays, that one is open.
+    """
+
+    oldest_s: float
+    unseen_xid: int
+
+
 def watermark(model: type[models.Model], *, wait_s: float = DEFAULT_WAIT_S, using: str = "default") -> int:
     """Return the id up to which the table's rows are final: none at or below it is still to come.
 
@@ -63,7 +76,7 @@ def watermark(model: type[models.Model], *, wait_s: float = DEFAULT_WAIT_S, usin
     while _scalar(using, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint") <= bound:
         waited_s = time.monotonic() - started
         if waited_s >= wait_s:
-            raise WatermarkStalled(model._meta.db_table, max(waited_s, _oldest_writer_s(using)))
+            raise WatermarkStalled(model._meta.db_table, max(waited_s, open_writers(using=using).oldest_s))
         time.sleep(min(pause_s, max(wait_s - waited_s, 0.001)))
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
     return cut
@@ -79,17 +92,19 @@ def _sequence_of(model: type[models.Model], using: str) -> str:
     return str(_scalar(using, statement, model._meta.db_table, model._meta.pk.column))
 
 
-def _oldest_writer_s(using: str) -> float:
-    """Return the age of the oldest transaction that has an id; prepared ones count too."""
-    age_s = _scalar(
-        using,
-        """
-        SELECT coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)::float8
-          FROM (SELECT xact_start FROM pg_stat_activity WHERE backend_xid IS NOT NULL
-                UNION ALL SELECT prepared FROM pg_prepared_xacts) AS writers (since)
-        """,
-    )
-    return float(age_s)
+def open_writers(*, using: str = "default") -> Writers:
+    """Look at every open transaction that has an id, in all databases of the server; prepared ones count too."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)::float8,
+                   (array_agg(xid ORDER BY age(xid) DESC) FILTER (WHERE since IS NULL))[1]::text::bigint
+              FROM (SELECT backend_xid, xact_start FROM pg_stat_activity WHERE backend_xid IS NOT NULL
+                    UNION ALL SELECT transaction, prepared FROM pg_prepared_xacts) AS writers (xid, since)
+            """
+        )
+        oldest_s, unseen_xid = cursor.fetchone() or (0.0, None)
+    return Writers(max(0.0, oldest_s), unseen_xid or 0)
 
 
 def _scalar(using: str, statement: str, *values: str | None) -> Any:

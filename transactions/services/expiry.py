@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 from django.db import DatabaseError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from fintech_core import clock
 from fintech_core.documents import may_be_alive
@@ -40,13 +40,18 @@ def expire_holds(*, now: datetime) -> int:
     return sum(_expire(pk, now) for pk, kind, document in rows if not may_be_alive(kind, document))
 
 
-def overdue(*, now: datetime) -> int:
-    """Count the holds that wait for somebody: older than a day without an end of their own, or a day past it."""
+def overdue_holds(now: datetime) -> QuerySet[Transaction]:
+    """Find the holds that wait for somebody: older than a day without an end of their own, or a day past it."""
     late = now - OVERDUE_AFTER
     return Transaction.objects.filter(
         Q(expires_at__isnull=True, created_at__lt=late) | Q(expires_at__lt=late),
         status=TransactionStatus.PENDING,
-    ).count()
+    )
+
+
+def overdue(*, now: datetime) -> int:
+    """Count the holds that wait for somebody."""
+    return overdue_holds(now).count()
 
 
 def raise_alarm(*, now: datetime) -> int:
