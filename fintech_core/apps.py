@@ -10,8 +10,9 @@ class FintechCoreConfig(AppConfig):
     verbose_name = "Core"
 
     def ready(self) -> None:
-        """Register the system checks and the built-in health checks."""
-        from fintech_core import checks, health
+        """Register the system checks and the built-in health checks and metrics."""
+        from fintech_core import checks, health, readings
 
         checks.register()
         health.register_builtin()
+        readings.register_builtin()

@@ -25,6 +25,7 @@ urlpatterns = [
     path("health/detailed", views.health_detailed, name="health-detailed"),
     path("api/health", views.health_detailed),
     path("livez", views.livez, name="livez"),
+    path("metrics", views.metrics, name="metrics"),
     path("readyz", views.readyz, name="readyz"),
     path("api/schema", views.Schema.as_view(), name="schema"),
     path("docs", views.Swagger.as_view(url_name="schema"), name="docs"),

@@ -1,4 +1,4 @@
-"""System pages: health, the API's documentation, what an error code means, and the pages of errors."""
+"""System pages: health, metrics, the API's documentation, what an error code means, and the pages of errors."""
 
 import hmac
 from collections.abc import Callable, Iterable
@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from fintech_core import health as checks
 from fintech_core.error_catalogue import catalogue
 from fintech_core.exceptions import problem_response
+from fintech_core.metrics import page as metrics_page
 
 View = Callable[..., HttpResponse]
 BEARER = "Bearer "
@@ -60,24 +61,39 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return _uncached({"status": status}, 200 if status == "ok" else 503)
 
 
-@reads_only
-def health_detailed(request: HttpRequest) -> HttpResponse:
-    """Tell every report; 503 when something critical is down.
+def asks_for_token(view: View) -> View:
+    """Ask for ``METRICS_TOKEN`` as a bearer token, in production and wherever it is set; without it a 401 problem."""
 
-    In production, and wherever ``METRICS_TOKEN`` is set, it asks for that token as a bearer token.
-    """
-    if not may_see_details(request):
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if _may_see_details(request):
+            return view(request, *args, **kwargs)
         response = problem_response(
             request, "not_authenticated", 401, "Authentication is required", "Send the metrics token."
         )
         response["WWW-Authenticate"] = "Bearer"
         return response
+
+    return guarded
+
+
+@reads_only
+@asks_for_token
+def health_detailed(request: HttpRequest) -> HttpResponse:
+    """Tell every report; 503 when something critical is down."""
     status, reports = checks.run()
     return _uncached({"status": status, "checks": reports}, 503 if status == "down" else 200)
 
 
-def may_see_details(request: HttpRequest) -> bool:
-    """Say whether the request carries the metrics token, or needs none; also the guard of ``/metrics``."""
+@reads_only
+@asks_for_token
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Tell every metric to Prometheus, in the format it asks for; 200 also when something is down."""
+    body, content_type = metrics_page(request.headers.get("Accept", ""))
+    return HttpResponse(body, content_type=content_type, headers={"Cache-Control": "no-store"})
+
+
+def _may_see_details(request: HttpRequest) -> bool:
     expected = settings.METRICS_TOKEN
     if not expected:
         return not settings.PRODUCTION

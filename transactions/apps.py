@@ -10,13 +10,13 @@ class TransactionsConfig(AppConfig):
     verbose_name = "Ledger"
 
     def ready(self) -> None:
-        """Register how a transaction answers a replayed request, how the ledger's documents are described, and the
-        health of holds and of what proves the ledger.
+        """Register how a transaction answers a replayed request, how the ledger's documents are described, the health
+        of holds and of what proves the ledger, and metrics.
         """
         from fintech_core import health
         from fintech_core.documents import register_describer
         from fintech_core.idempotency import register_document
-        from transactions import bulk_rendering, describing, rendering
+        from transactions import bulk_rendering, describing, metrics, rendering
         from transactions.models import PARKED_CREDIT
         from transactions.services import expiry
         from transactions.verification import freshness
@@ -28,3 +28,4 @@ class TransactionsConfig(AppConfig):
         register_describer("adjustment", describing.describe_adjustment)
         register_describer(PARKED_CREDIT, describing.describe_parked_credit)
         register_describer("conversion_quote", describing.describe_quote)
+        metrics.register()

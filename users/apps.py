@@ -10,7 +10,8 @@ class UsersConfig(AppConfig):
     verbose_name = "People"
 
     def ready(self) -> None:
-        """Refuse to start with a broken key ring."""
-        from users import key_rings
+        """Refuse to start with a broken key ring; register metrics."""
+        from users import key_rings, metrics
 
         key_rings.check()
+        metrics.register()

@@ -20,7 +20,7 @@ class TestPaths:
         ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v0/wallet", "/api/v2/wallet", "/v1/wallet", "/wallet",
          "/api/wallet", "/api/v1/schema", "/api/v1/docs", "/api/v1/health", "/api/v1/transfers", "/api/v1/admin/",
          "/api/v1/webhooks/paystack", "/api/v1/admin", "/api/v1/staff/kyc", "/api/v1/users", "/api/v1/users/1",
-         "/metrics", "/graphql", "/actuator/env", "/debug", "/__debug__/", "/swagger.json", "/server-status",
+         "/api/v1/metrics", "/graphql", "/actuator/env", "/debug", "/__debug__/", "/swagger.json", "/server-status",
          "/_control/state"],
     )  # fmt: skip
     def test_9_01_no_other_version_and_no_other_route(self, wire: Wire, cast: Cast, path: str) -> None:
