@@ -1,4 +1,4 @@
-"""Metrics of the ground floor: recurring jobs, writers that are left open, how vendors do, what needs a second person."""
+"""Metrics of the ground floor: recurring jobs, writers that are left open, vendors, requests for a second person."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -44,7 +44,11 @@ def register_builtin() -> None:
     register("watermark", read_watermark, OLDEST_WRITER, UNSEEN_WRITER)
     register("jobs", read_jobs, JOB_FINISHED, JOB_SUCCEEDED, JOB_INTERVAL)
     register_waiting(
-        "approval", "pending", "what staff asked for that needs a second person", _open_requests, since="requested_at"
+        "approval",
+        "pending",
+        "what staff asked for that needs a second person",
+        _open_requests,
+        since="requested_at",
     )
 
 
