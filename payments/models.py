@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from fintech_core.attempts import DueWork
 from fintech_core.fields import EncryptedTextField, MoneyField, UuidKey
@@ -33,7 +33,7 @@ from payments.enums import (
 
 
 class PaymentIntent(DueWork):
-    """A customer's wish to put ``amount`` into a wallet through a gateway; a fee would come on top."""
+    """A customer's wish to put ``amount`` into a wallet through a gateway; ``fee`` is asked for on top."""
 
     id = UuidKey()
     user = models.ForeignKey(
@@ -46,7 +46,7 @@ class PaymentIntent(DueWork):
     amount = MoneyField(help_text="What the wallet gets, in major units")
     currency = models.CharField(max_length=3)
     fee = MoneyField(default=Decimal(0))
-    credited = MoneyField(default=Decimal(0), help_text="What has come so far, over all payments")
+    credited = MoneyField(default=Decimal(0), help_text="What the wallet got so far, over all payments")
     callback_url = models.CharField(max_length=500, blank=True, default="")
     checkout_url = models.CharField(max_length=500, blank=True, default="")
     failure_code = models.CharField(max_length=60, blank=True, default="")
@@ -127,7 +127,8 @@ class Payment(models.Model):
     intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="payments")
     attempt = models.ForeignKey(CheckoutAttempt, on_delete=models.PROTECT, related_name="payments")
     state = models.CharField(max_length=10, choices=PaymentState)
-    amount = MoneyField(help_text="What is booked: never the fee that the payer bore on top")
+    amount = MoneyField(help_text="What is booked: never the gateway's fee that the payer bore on top")
+    fee = MoneyField(default=Decimal(0), help_text="What of it is our fee")
     charged = MoneyField(help_text="What the payer was charged")
     currency = models.CharField(max_length=3)
     paid_at = models.DateTimeField(null=True, help_text="The gateway's time: evidence, it orders nothing")
@@ -143,6 +144,9 @@ class Payment(models.Model):
                 condition=Q(amount__gt=0) & Q(charged__gt=0), name="payment_amount_is_positive"
             ),
             models.CheckConstraint(
+                condition=Q(fee__gte=0) & Q(fee__lt=F("amount")), name="payment_is_more_than_its_fee"
+            ),
+            models.CheckConstraint(
                 condition=Q(state=PaymentState.REVIEW, transaction__isnull=True)
                 | Q(state__in=[PaymentState.CREDITED, PaymentState.SUSPENSE], transaction__isnull=False),
                 name="payment_is_booked_or_in_review",
@@ -151,6 +155,11 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.vendor_payment_id}"
+
+    @property
+    def landed(self) -> Decimal:
+        """What the customer gets of it, in major units."""
+        return self.amount - self.fee
 
 
 class WebhookEvent(DueWork):

@@ -21,6 +21,7 @@ BILLER_COMMISSION = "biller_commission"
 TRANSFER_FEES = "fees:transfer"
 BILL_FEES = "fees:bill_payment"
 CONVERSION_FEES = "fees:conversion"
+FUNDING_FEES = "fees:funding"
 FX_POSITION = "fx_position"
 
 CONTROL_ACCOUNTS: dict[str, str] = {"main": CUSTOMER_WALLETS, "cashback": CASHBACK_WALLETS}
@@ -56,9 +57,9 @@ ACCOUNTS: tuple[Account, ...] = (
     Account("payouts_in_transit", "Payouts on their way to a bank", AccountType.LIABILITY),
     Account(SUSPENSE, "Received, owner or wallet not ready", AccountType.LIABILITY),
     Account(FX_POSITION, "Bought and sold currency", AccountType.LIABILITY),
-    Account("fees:transfer", "Fees on transfers", AccountType.INCOME),
-    Account("fees:bill_payment", "Fees on bill payments", AccountType.INCOME),
-    Account("fees:funding", "Fees on funding", AccountType.INCOME),
+    Account(TRANSFER_FEES, "Fees on transfers", AccountType.INCOME),
+    Account(BILL_FEES, "Fees on bill payments", AccountType.INCOME),
+    Account(FUNDING_FEES, "Fees on funding", AccountType.INCOME),
     Account("fees:withdrawal", "Fees on withdrawals", AccountType.INCOME),
     Account(CONVERSION_FEES, "Fees on conversions", AccountType.INCOME),
     Account(BILLER_COMMISSION, "Commission from billers", AccountType.INCOME),
@@ -88,7 +89,7 @@ class Rule:
 ANY = ("*",)
 RULES: dict[str, Rule] = {
     TransactionType.FUNDING: Rule(
-        debit=("gateway_clearing:*", SUSPENSE), credit=(CUSTOMER_WALLETS, SUSPENSE, "fees:funding")
+        debit=("gateway_clearing:*", SUSPENSE), credit=(CUSTOMER_WALLETS, SUSPENSE, FUNDING_FEES)
     ),
     TransactionType.TRANSFER: Rule(debit=(CUSTOMER_WALLETS,), credit=(CUSTOMER_WALLETS, TRANSFER_FEES)),
     TransactionType.BILL_PAYMENT: Rule(

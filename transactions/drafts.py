@@ -167,13 +167,23 @@ def funding_draft(
     currency: str,
     source_account: str,
     source: Source | None,
+    fee: Decimal = ZERO,
 ) -> TransactionDraft:
-    """Credit a main wallet from outside, for example ``gateway_clearing:paystack``; parks itself if it cannot land."""
+    """Credit a main wallet from outside, for example ``gateway_clearing:paystack``; parks itself if it cannot land.
+
+    ``amount`` is what the wallet gets; ``fee`` came with it and is earned.
+    """
+    earned = (credit_account(chart.FUNDING_FEES, fee, currency),) if fee else ()
     return TransactionDraft(
         type=TransactionType.FUNDING,
         currency=currency,
         amount=amount,
-        legs=(debit_account(source_account, amount, currency), credit_wallet(wallet_id, amount, currency)),
+        fee=fee,
+        legs=(
+            debit_account(source_account, amount + fee, currency),
+            credit_wallet(wallet_id, amount, currency),
+            *earned,
+        ),
         to_wallet_id=wallet_id,
         to_user_id=user_id,
         source=source,

@@ -1,4 +1,7 @@
-"""Fees of movements: dated data, read from memory, charged in the posting itself on the locked payer's tier.
+"""Fees of movements: dated data, read from memory, charged in the posting that moves the money.
+
+A transfer and a conversion are charged by the rule that holds at their posting, on the locked payer's tier. What takes
+its time is charged what its payer was told: a bill as it was quoted, a funding as its intent was made.
 
 Amounts are in major units. The payer pays amount and fee; the receiver gets the amount and sees no fee. A percentage
 is rounded half to even to the currency's smallest unit (``money.basis_points``), everything else is exact.
@@ -14,11 +17,13 @@ from transactions.models import FeeRule
 from transactions.rule_table import RuleTable
 
 ZERO = Decimal(0)
-# Where fees by rule are earned. A type joins when its drafts say ``charged``, so that no rule is saved in vain; the fee
-# of a bill stands in the catalogue, with its product.
+# Where fees by rule are earned. A type joins when somebody charges it, so that no rule is saved in vain. What a product
+# of a biller costs besides stands in the catalogue.
 EARNED_ON: dict[str, str] = {
     TransactionType.TRANSFER: chart.TRANSFER_FEES,
     TransactionType.CONVERSION: chart.CONVERSION_FEES,
+    TransactionType.FUNDING: chart.FUNDING_FEES,
+    TransactionType.BILL_PAYMENT: chart.BILL_FEES,
 }
 
 _table = RuleTable(FeeRule, about=lambda rule: (rule.type, rule.currency))

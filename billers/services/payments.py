@@ -20,7 +20,7 @@ from billers.enums import BillStatus, Category, Subscription
 from billers.errors import BillerUnavailable, PossibleDuplicate, QuoteExpired, QuoteMismatch
 from billers.models import BillAttempt, BillPayment, Product, Quote
 from billers.providers import registry
-from billers.services.pricing import expected_cashback, require_amount, require_currency
+from billers.services.pricing import expected_cashback, fee_of, require_amount, require_currency
 from fintech_core import circuit, crashpoints, ids, jobs
 from fintech_core.exceptions import FieldError
 from transactions.services import TransactionService
@@ -115,7 +115,7 @@ def _write(
         phone=order.phone or user.phone or "",
         subscription=order.subscription or "",
         amount=order.amount,
-        fee=quote.fee if quote else product.fee,
+        fee=_fee(user, product, order, quote, now),
         currency=order.currency,
         expected_cashback=expected_cashback(product, order.amount, now=now),
         transaction_id=ids.uuid7(),
@@ -131,6 +131,13 @@ def _write(
         created_at=now,
     )
     return payment
+
+
+def _fee(user: User, product: Product, order: Order, quote: Quote | None, now: datetime) -> Decimal:
+    """Return what was quoted for this amount, or else what holds now."""
+    if quote is not None and quote.amount is not None:
+        return quote.fee
+    return fee_of(product, order.amount, tier=user.kyc_tier, now=now)
 
 
 def _refuse_duplicate(

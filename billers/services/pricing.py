@@ -8,6 +8,8 @@ from billers.errors import AmountNotAllowed, CurrencyNotSupported
 from billers.models import Product
 from cashback import services as cashback
 from fintech_core.money import format_amount
+from transactions import fees
+from transactions.enums import TransactionType
 
 ZERO = Decimal(0)
 
@@ -42,6 +44,21 @@ def require_amount(
     if not least <= amount <= most:
         low, high = format_amount(least, currency), format_amount(most, currency)
         raise AmountNotAllowed(f"Pay between {low} and {high}.", min_amount=low, max_amount=high)
+
+
+def fee_of(product: Product, amount: Decimal | None, *, tier: int, now: datetime) -> Decimal:
+    """Return what paying this amount costs on top: what the product costs besides, and the fee of the rules.
+
+    Without an amount it is the least that it can be, since a percentage is not known yet.
+    """
+    by_rule = fees.fee_for(
+        kind=TransactionType.BILL_PAYMENT,
+        amount=ZERO if amount is None else amount,
+        currency=product.currency,
+        tier=tier,
+        at=now,
+    )
+    return product.fee + by_rule
 
 
 def expected_cashback(product: Product, amount: Decimal, *, now: datetime) -> Decimal:

@@ -17,7 +17,7 @@ from billers.errors import BillerUnavailable, CustomerNotFound
 from billers.models import Product, Quote
 from billers.providers import registry
 from billers.providers.base import Customer, CustomerQuestion
-from billers.services.pricing import ZERO, expected_cashback, require_amount
+from billers.services.pricing import ZERO, expected_cashback, fee_of, require_amount
 from fintech_core import circuit
 from fintech_core.outcomes import Outcome, ProviderError
 from users.models import User
@@ -58,7 +58,7 @@ def validate_customer(
         amount=price,
         min_amount=_bound(max, chosen.min_amount or chosen.amount, customer.min_amount),
         max_amount=_bound(min, chosen.max_amount or chosen.amount, customer.max_amount),
-        fee=chosen.fee,
+        fee=fee_of(chosen, price, tier=user.kyc_tier, now=now),
         cashback=ZERO if price is None else expected_cashback(chosen, price, now=now),
         currency=chosen.currency,
         current_product=customer.current_product,

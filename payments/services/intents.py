@@ -21,6 +21,8 @@ from payments.errors import IntentAlreadyPaid, IntentNotOpen
 from payments.models import CheckoutAttempt, PaymentIntent
 from payments.selectors import get_intent_for
 from payments.services import checking
+from transactions import fees
+from transactions.enums import TransactionType
 from users.models import User
 from wallet.selectors import get_main_wallet
 
@@ -33,6 +35,7 @@ def create_payment_intent(
 ) -> PaymentIntent:
     """Store a funding of ``amount`` (major units) and ring for its checkout after commit.
 
+    The fee of the rules, for the user's tier at this moment, is asked for on top and stays as it is told here.
     Raises NotFound when the user has no wallet in this currency.
     """
     wallet = get_main_wallet(user_id=user.pk, currency=currency)
@@ -42,6 +45,9 @@ def create_payment_intent(
         reference=new_reference("FND"),
         gateway=gateway,
         amount=amount,
+        fee=fees.fee_for(
+            kind=TransactionType.FUNDING, amount=amount, currency=currency, tier=user.kyc_tier, at=now
+        ),
         currency=currency,
         callback_url=callback_url,
         created_at=now,

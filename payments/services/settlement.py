@@ -5,13 +5,15 @@ authenticated answer of the gateway gave, never with what a webhook said. One tr
 gateway's payment is stored once (unique by its id there), the ledger credits it once (unique by that row), the intent
 moves, the event is written. If the process dies before COMMIT nothing has happened and the next question settles.
 
-What is credited: the lesser of asked and charged, whatever the intent's amount was. A part payment is credited as it
-came; the intent then stays ``processing`` until the sum of its payments reaches the amount, or expires with what came.
+What is credited: the lesser of asked and charged, whatever the intent's amount was, without the intent's fee, which is
+earned once, of the first payment that is more than it. A part payment is credited as it came; the intent then stays
+``processing`` until what its payments brought the wallet reaches the amount, or expires with what came.
 Another currency than the intent's is booked to ``suspense`` (where this house keeps that currency) and waits for staff.
 A late success credits from every status. A credit that may not land parks itself in the ledger.
 """
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 import structlog
@@ -105,10 +107,12 @@ def _book(intent: PaymentIntent, attempt: CheckoutAttempt, paid: VendorPayment, 
     if paid.currency != intent.currency:
         _keep_apart(intent, payment, now)
         return
+    payment.fee = _fee_of(intent, paid.amount)
     draft = funding_draft(
         wallet_id=intent.wallet_id,
         user_id=intent.user_id,
-        amount=paid.amount,
+        amount=payment.landed,
+        fee=payment.fee,
         currency=paid.currency,
         source_account=chart.gateway_clearing(attempt.gateway),
         source=Source("payment", payment.pk),
@@ -119,9 +123,16 @@ def _book(intent: PaymentIntent, attempt: CheckoutAttempt, paid: VendorPayment, 
     _credited(intent, payment, booked, now)
 
 
+def _fee_of(intent: PaymentIntent, paid: Decimal) -> Decimal:
+    """Return what of a payment on a locked intent is its fee: all of it once, and never the whole of a payment."""
+    if not intent.fee or paid <= intent.fee or intent.payments.filter(fee__gt=0).exists():
+        return Decimal(0)
+    return intent.fee
+
+
 def _credited(intent: PaymentIntent, payment: Payment, booked: Transaction, now: datetime) -> None:
     """Count the credit on the intent and tell the owner, unless the ledger told that it parked it."""
-    intent.credited += payment.amount
+    intent.credited += payment.landed
     changes = {"credited": intent.credited, "transaction_id": intent.transaction_id or booked.pk}
     PaymentIntent.objects.filter(pk=intent.pk).update(**changes)
     if intent.credited >= intent.amount:
@@ -133,7 +144,7 @@ def _credited(intent: PaymentIntent, payment: Payment, booked: Transaction, now:
         return
     payload = {
         **_facts(intent),
-        "amount": format_amount(payment.amount, payment.currency),
+        "amount": format_amount(payment.landed, payment.currency),
         "transaction_id": str(booked.pk),
     }
     publish(type="funding.succeeded", user_id=intent.user_id, payload=payload)

@@ -307,7 +307,7 @@ class TestAddFeeRule:
         [
             {"effective_from": timedelta(seconds=59)},
             {"effective_from": timedelta(seconds=-1)},
-            {"kind": "funding"},
+            {"kind": "withdrawal"},
             {"kind": "reversal"},
             {"flat": Decimal(-1)},
             {"minimum": Decimal("-0.01")},
