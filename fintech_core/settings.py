@@ -5,7 +5,6 @@ Production (``ENVIRONMENT=production``) refuses to start with a default secret o
 
 import sys
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
 from fintech_core import development, logs
+from fintech_core.environment import amounts
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -203,7 +203,7 @@ USE_TZ = USE_I18N = True
 BUSINESS_TIME_ZONE = "Africa/Lagos"
 CURRENCIES = env.list("CURRENCIES", default=["NGN", "USD", "GHS", "KES", "JPY", "KWD"])
 DEFAULT_CURRENCY = "NGN"
-SECOND_PERSON_ABOVE = env.dict("SECOND_PERSON_ABOVE", {"value": Decimal}, {"NGN": Decimal(100_000)})
+SECOND_PERSON_ABOVE = amounts("SECOND_PERSON_ABOVE", env.str("SECOND_PERSON_ABOVE", default="NGN=100000"))
 PHONENUMBER_DEFAULT_REGION = "NG"
 PHONENUMBER_DB_FORMAT = "E164"
 
