@@ -71,7 +71,7 @@ class AdjustmentForm(AdjustmentModelForm):
 
 
 @admin.register(Adjustment)
-class AdjustmentAdmin(AskedModelAdmin, DecidedModelAdmin):
+class AdjustmentAdmin(DecidedModelAdmin, AskedModelAdmin):
     """Corrections of wallets: one person asks, another books or rejects."""
 
     form = AdjustmentForm
@@ -85,6 +85,12 @@ class AdjustmentAdmin(AskedModelAdmin, DecidedModelAdmin):
     ordering = ("-id",)
     sortable_by = ()
     decide_permission = "transactions.decide_adjustment"
+    terms = ("wallet", "shown_owner", "shown_amount", "effective_at")
+    readonly_fields = ("shown_owner", *DecidedModelAdmin.readonly_fields)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Ask for what a new one needs."""
+        return list(self.asked) if obj is None else super().get_fields(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Adjustment, form: Any, change: bool) -> None:
         """Ask for it by the service."""

@@ -3,6 +3,8 @@
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
@@ -20,11 +22,23 @@ STATUS_COLOURS = {
 }
 
 
+DECISION = (
+    "reason", "requested_by", "requested_at", "shown_status", "decided_by", "decided_at", "shown_result",
+)  # fmt: skip
+
+
 class DecidedModelAdmin(DocumentModelAdmin):
     """Offers to book or to reject what somebody else asked for, to whoever has ``decide_permission``."""
 
     decide_permission: ClassVar[str]
+    # What the page shows above who asked, why, and who decided.
+    terms: ClassVar[tuple[str, ...]]
     actions_detail = ("book", "reject")
+    readonly_fields: tuple[str, ...] = ("shown_amount", "shown_status", "shown_result")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Show what was asked for first, then what became of it."""
+        return [*self.terms, *DECISION]
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Offer a decision where none was taken; the service asks again who takes it."""
@@ -41,6 +55,17 @@ class DecidedModelAdmin(DocumentModelAdmin):
     def shown_status(self, row: ApprovalRequest) -> tuple[str, str]:
         """Return the status with its colour."""
         return row.status, row.get_status_display()
+
+    @display(description="Transaction that it made")
+    def shown_result(self, row: ApprovalRequest) -> str:
+        """Return a link to the transaction that was booked, once there is one."""
+        if row.result_id is None:
+            return ""
+        return format_html(
+            '<a href="{}">{}</a>',
+            reverse("admin:transactions_transaction_change", args=[row.result_id]),
+            row.result_id,
+        )
 
     @action(
         description="Book",

@@ -14,6 +14,7 @@ from fintech_core.dialogs import ReasonForm
 from fintech_core.filters import CurrencyFilter
 from fintech_core.money import for_people
 from transactions.admin.deciding import DecidedModelAdmin
+from transactions.enums import ApprovalKind
 from transactions.errors import NotRefundable
 from transactions.models import Transaction, Undoing
 
@@ -66,7 +67,7 @@ class UndoingAdmin(DecidedModelAdmin):
     """Reversals and refunds above what one person may decide: another one books or rejects."""
 
     list_display = (
-        "requested_at", "kind", "shown_movement", "shown_amount", "requested_by", "decided_by", "shown_status",
+        "requested_at", "shown_kind", "shown_movement", "shown_amount", "requested_by", "decided_by", "shown_status",
     )  # fmt: skip
     list_display_links = ("requested_at", "shown_amount")
     list_filter = ("status", "kind", CurrencyFilter)
@@ -74,6 +75,25 @@ class UndoingAdmin(DecidedModelAdmin):
     ordering = ("-id",)
     sortable_by = ()
     decide_permission = "transactions.decide_undoing"
+    terms = ("shown_kind", "transaction", "shown_giver", "shown_amount", "shown_payer", "book_shortfall")
+    readonly_fields = ("shown_kind", "shown_giver", "shown_payer", *DecidedModelAdmin.readonly_fields)
+
+    @display(description="Kind")
+    def shown_kind(self, row: Undoing) -> str:
+        """Return what would be done."""
+        return str(ApprovalKind(row.kind).label)
+
+    @display(description="Who gives it back")
+    def shown_giver(self, row: Undoing) -> str:
+        """Return whose wallet would be debited, if it is one."""
+        giver = row.transaction.to_user
+        return "" if giver is None else giver.email
+
+    @display(description="Who gets it")
+    def shown_payer(self, row: Undoing) -> str:
+        """Return whose wallet would be credited, if it is one."""
+        payer = row.transaction.from_user
+        return "" if payer is None else payer.email
 
     @display(description="Of")
     def shown_movement(self, row: Undoing) -> str:
