@@ -124,7 +124,7 @@ class BillViewSet(ApiViewSet):
             wait_s = self.preferred_wait_s(settings.WEB_WAIT_LIMIT_S)
             payment = selectors.wait_for_end(user=user, payment_id=answer.document[1], wait_s=wait_s)
             answer = answer_for(payment, request_id=request_id_of(request))
-        return self._respond(answer)
+        return self.respond(answer, where="/api/v1/bills/payments")
 
     @extend_schema(
         operation_id="pay_bill_by_its_other_name",
@@ -135,12 +135,6 @@ class BillViewSet(ApiViewSet):
     def pay_bill(self, request: Request) -> Response:
         """Pay a bill: the same operation as ``/bills/pay``, so that a key used there answers here."""
         return self.pay(request)
-
-    def _respond(self, answer: Answer) -> Response:
-        response = self.respond(answer)
-        if answer.status == 202 and answer.document is not None:
-            response["Location"] = f"/api/v1/bills/payments/{answer.document[1]}"
-        return response
 
     @extend_schema(
         operation_id="list_bill_payments",

@@ -183,14 +183,19 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
             raise KeyInvalid("An Idempotency-Key has 1 to 255 visible ASCII characters.")
         return key
 
-    def respond(self, answer: Answer) -> Response:
-        """Turn an Answer into a response, with the headers that tell a replay and where to look next."""
+    def respond(self, answer: Answer, *, where: str = "") -> Response:
+        """Turn an Answer into a response, with the headers that tell a replay and where to look next.
+
+        ``where`` is the path of the documents that a 202 is about.
+        """
         is_problem = "code" in answer.body and "type" in answer.body and answer.status >= 400
         response = Response(
             answer.body, status=answer.status, content_type=PROBLEM_JSON if is_problem else "application/json"
         )
         if answer.replayed:
             response["Idempotent-Replayed"] = "true"
+        if where and answer.status == 202 and answer.document is not None:
+            response["Location"] = f"{where}/{answer.document[1]}"
         return response
 
     def preferred_wait_s(self, limit_s: float, *, otherwise_s: float | None = None) -> float:

@@ -2,7 +2,7 @@
 
 A kind is a table that inherits from ``ApprovalRequest`` and a service that carries it out in the transaction in which
 it is approved, so that a decision and what comes of it are one. Nothing is carried out for whoever has left the staff
-since they asked: then one person would have decided alone.
+or lost the right to ask since they asked: then one person would have decided alone.
 """
 
 from datetime import datetime
@@ -37,6 +37,18 @@ class ApprovalDecided(DomainError):
     code, status, title = "approval_decided", 409, "This was decided before"
 
 
+class ApprovalPending(DomainError):
+    """The same was asked for before, and nobody has decided it; ``approval_id`` says where."""
+
+    code, status, title = "approval_pending", 409, "This waits for somebody else already"
+
+
+class ApprovalRejected(DomainError):
+    """Somebody else rejected what this request asked for; nothing moved."""
+
+    code, status, title = "approval_rejected", 422, "Somebody else rejected this"
+
+
 def may_decide_alone(amount: Decimal, currency: str) -> bool:
     """Say whether one person is enough for an amount in major units.
 
@@ -63,12 +75,15 @@ def open_request(model: type[Request], request_id: UUID, *, checker: StaffMember
     return asked
 
 
-def require_maker(asked: ApprovalRequest) -> None:
-    """Refuse to carry out what was asked for by somebody who is no longer there. Raises AnotherPersonRequired."""
+def require_maker(asked: ApprovalRequest, *permissions: str) -> None:
+    """Refuse to carry out what was asked for by somebody who has left the staff or lost one of these permissions.
+
+    Raises AnotherPersonRequired.
+    """
     maker = asked.requested_by
-    if not (maker.is_active and maker.is_staff):
+    if not (maker.is_active and maker.is_staff and maker.has_perms(permissions)):
         raise AnotherPersonRequired(
-            "Whoever asked for it has left the staff. Reject it; somebody else asks anew."
+            "Whoever asked for it may not ask for it any more. Reject it; somebody else asks anew."
         )
 
 

@@ -68,10 +68,7 @@ class PaymentIntentViewSet(ApiViewSet):
             wait_s = self.preferred_wait_s(settings.WEB_WAIT_LIMIT_S)
             intent = selectors.wait_for_checkout(intent_id=answer.document[1], wait_s=wait_s)
             answer = answer_for(intent, request_id=request_id_of(request))
-        response = self.respond(answer)
-        if answer.status == 202 and answer.document is not None:
-            response["Location"] = f"/api/v1/payments/intents/{answer.document[1]}"
-        return response
+        return self.respond(answer, where="/api/v1/payments/intents")
 
     @extend_schema(
         operation_id="list_payment_intents",

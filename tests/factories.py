@@ -29,3 +29,9 @@ class StaffFactory(UserFactory):
     """Somebody who works here, without any permission yet."""
 
     is_staff = True
+
+
+class ManagerFactory(StaffFactory):
+    """Somebody who works here and may do everything, but not decide alone."""
+
+    is_superuser = True

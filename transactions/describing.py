@@ -3,24 +3,33 @@
 from uuid import UUID
 
 from fintech_core.documents import Document
+from fintech_core.models import ApprovalRequest
 from fintech_core.money import for_people
 from fintech_core.serializers import instant
-from transactions.models import Adjustment, ConversionQuote, ParkedCredit
+from transactions.enums import ApprovalKind
+from transactions.models import Adjustment, ConversionQuote, ParkedCredit, Undoing
 
 
 def describe_adjustment(adjustment_id: UUID) -> Document | None:
     """Describe a correction: who asked for it, who decided, and why."""
     row = Adjustment.objects.select_related("requested_by", "decided_by").filter(pk=adjustment_id).first()
-    if row is None:
-        return None
-    facts = {
+    return None if row is None else Document("Correction", _decision(row))
+
+
+def describe_undoing(undoing_id: UUID) -> Document | None:
+    """Describe a reversal or refund that two people decided: who asked for it, who agreed, and why."""
+    row = Undoing.objects.select_related("requested_by", "decided_by").filter(pk=undoing_id).first()
+    return None if row is None else Document(str(ApprovalKind(row.kind).label), _decision(row))
+
+
+def _decision(row: ApprovalRequest) -> dict[str, str]:
+    return {
         "id": str(row.pk),
         "reason": row.reason,
         "status": row.status,
         "asked for by": row.requested_by.email,
         "decided by": "" if row.decided_by is None else row.decided_by.email,
     }
-    return Document("Correction", facts)
 
 
 def describe_parked_credit(credit_id: UUID) -> Document | None:

@@ -177,6 +177,12 @@ def refunded_so_far(transaction: Transaction) -> Decimal:
     return counted.aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 
+def ever_refunded(transaction: Transaction) -> Decimal:
+    """Return the sum of a movement's refunds, with those that were themselves reversed."""
+    booked = Transaction.objects.filter(refund_of=transaction, status=TransactionStatus.COMPLETED)
+    return booked.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+
+
 def given_back() -> "QuerySet[Transaction]":
     """Return every movement whose whole amount went back to its payer: by its mirror, or by refunds that stand.
 

@@ -34,6 +34,7 @@ urlpatterns = [
     path("receipts/<str:code>", ReceiptCheckViewSet.as_view({"get": "retrieve"})),
     path("transactions/<uuid:pk>/entries", TransactionViewSet.as_view({"get": "entries"})),
     path("admin/approvals", StaffApprovalViewSet.as_view({"get": "list"})),
+    path("admin/approvals/<uuid:pk>", StaffApprovalViewSet.as_view({"get": "retrieve"})),
     path("admin/approvals/<uuid:pk>/approve", StaffApprovalViewSet.as_view({"post": "approve"})),
     path("admin/approvals/<uuid:pk>/reject", StaffApprovalViewSet.as_view({"post": "reject"})),
     path("admin/transactions/<uuid:pk>/refund", StaffTransactionViewSet.as_view({"post": "refund"})),

@@ -3,6 +3,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import fintech_core.fields
+from fintech_core.sqlfiles import sql_file
 
 
 class Migration(migrations.Migration):
@@ -103,4 +104,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        sql_file(__file__, "approval_triggers"),
     ]

@@ -15,7 +15,7 @@ from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
 from transactions import switches
 from transactions.errors import MoneyOutPaused
-from transactions.models import LedgerAccount, LedgerEntry, ParkedCredit, Transaction, Undoing
+from transactions.models import Adjustment, LedgerAccount, LedgerEntry, ParkedCredit, Transaction, Undoing
 from transactions.services import TransactionService
 from wallet.models import Wallet
 from wallet.services import freeze_wallet
@@ -252,6 +252,7 @@ class TestUndoingByTwo:
         request, before = Undoing.objects.get(), books()
         other = clerk("transactions.view_undoing", "transactions.decide_adjustment", REVERSE)
         assert press(other, address(Undoing, verb, request.pk)).status_code == 403
+        assert press(other, address(Adjustment, verb, request.pk)).status_code == 404
         assert books() == before
 
 

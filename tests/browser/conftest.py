@@ -34,8 +34,9 @@ def program() -> str:
 
 @pytest.fixture(scope="session")
 def stack(program: str, databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The running system, with the demo people in it."""
-    with Stack.start(grounds.shared(databases), tmp_path_factory.mktemp("stack")) as running:
+    """The running system, with the demo people in it; above 1,000 naira a refund needs two of staff."""
+    limits = {"SECOND_PERSON_ABOVE": "NGN=1000"}
+    with Stack.start(grounds.shared(databases), tmp_path_factory.mktemp("stack"), **limits) as running:
         seeded = running.manage("seed_demo")
         assert seeded.returncode == 0, seeded.stderr
         yield running

@@ -6,6 +6,7 @@ import pytest
 
 from tests.browser.window import Window
 from tests.clients import Person
+from tests.flows.abuse.cast import Staff
 from tests.stack import Stack
 
 STAFF = ("staff@example.com", "demo-Staff-1")
@@ -149,6 +150,34 @@ class TestDeciding:
         desk.page.get_by_text("Let money move again").wait_for()
         answer_dialog(desk, "Unfreeze", REASON)
         assert tunde.wallet()["status"] == "active"
+
+    def test_a_large_refund_is_asked_for_by_one_and_booked_by_another(
+        self, stack: Stack, desk: Window
+    ) -> None:
+        tunde, bisi, maker = stack.person("Tunde", funds="5000.00"), stack.person("Bisi"), Staff(stack)
+        sent = tunde.transfer(bisi, "1500.00").json()
+        asked = maker.pay(f"/admin/transactions/{sent['id']}/refund", {"reason": "Came back"})
+        assert asked.status_code == 202, asked.text
+        follow(desk, "Queues", "Reversals to decide")
+        desk.picture("admin-undoing-queue")
+        desk.page.locator("#result_list tbody tr", has_text="NGN 1,500.00").locator("a").first.click()
+        desk.page.wait_for_load_state("networkidle")
+        for word in (tunde.email, bisi.email, "NGN 1,500.00", "Refund", "Came back", "Pending"):
+            assert word in desk.text(), word
+        desk.picture("admin-undoing")
+        desk.page.get_by_role("link", name="Book").click()
+        desk.page.get_by_text("The money moves at once").wait_for()
+        desk.picture("admin-undoing-book")
+        assert tunde.wallet()["balance"] == "3500.00"
+        answer_dialog(desk, "Book", REASON)
+        assert "It is booked." in desk.text()
+        assert desk.page.get_by_role("link", name="Reject").count() == 0
+        desk.picture("admin-undoing-booked")
+        assert tunde.wallet()["balance"] == "5000.00"
+        result = maker.get("/admin/approvals", status="approved").json()["results"][0]["transaction_id"]
+        desk.page.get_by_role("link", name=result).click()
+        desk.page.wait_for_load_state("networkidle")
+        assert "Refund of" in desk.text()
 
     def test_a_dialog_without_a_reason_stays_open(self, stack: Stack, desk: Window) -> None:
         tunde = stack.person("Tunde")

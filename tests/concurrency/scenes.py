@@ -18,13 +18,14 @@ from fintech_core.rehearsal import rehearse
 from tests.concurrency.fingerprints import fingerprint
 from tests.concurrency.interleaving import Work
 from tests.concurrency.racing import NOTHING, credit, hold, payment_draft, send, settle, void
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.transactions.money import main_wallet
+from tests.transactions.requests import asked_for
 from tests.transactions.story import bill_draft, rewarded, settlement, transfer_draft
 from transactions.chart import biller_float
 from transactions.drafts import Authorize, Post, credit_account, debit_wallet
 from transactions.enums import Direction
-from transactions.models import ParkedCredit, Transaction, Undoing
+from transactions.models import ParkedCredit, Transaction
 from transactions.services import TransactionService, bulk, months
 from transactions.services.adjustments import book_adjustment, reject_adjustment, request_adjustment
 from transactions.services.bulk_items import BulkItem
@@ -73,7 +74,7 @@ class Scene:
     @cached_property
     def eze(self) -> User:
         """Somebody else who works here."""
-        user: User = StaffFactory()
+        user: User = ManagerFactory()
         return user
 
     @cached_property
@@ -149,10 +150,7 @@ class Scene:
     @cached_property
     def undoing(self) -> UUID:
         """What Eze has asked for and nobody has decided: that Chidi gives back what Ada sent."""
-        return Undoing.objects.create(
-            kind="reversal", transaction=self.sent, amount=self.sent.amount, currency="NGN", book_shortfall=False,
-            reason="in error", requested_by=self.eze, requested_at=clock.now(),
-        ).pk  # fmt: skip
+        return asked_for(self.sent, self.eze).pk
 
     def ask_for_less(self, *, effective_at: datetime | None) -> UUID:
         return request_adjustment(

@@ -17,7 +17,7 @@ from fintech_core.approvals import AnotherPersonRequired, ApprovalDecided
 from fintech_core.exceptions import DomainError
 from fintech_core.models import AuditRecord
 from notifications.models import Event
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.transactions import pasts
 from tests.transactions.money import fund, main_wallet
 from transactions.enums import BalanceClock, Direction
@@ -37,7 +37,7 @@ END_OF_JANUARY = datetime(2026, 1, 31, 23, 0, tzinfo=UTC)  # midnight in Lagos
 
 @pytest.fixture
 def staff() -> tuple[User, User]:
-    return StaffFactory(), StaffFactory()
+    return ManagerFactory(), StaffFactory()
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ class TestClosing:
 @pytest.mark.concurrency
 class TestRaces:
     def test_of_twenty_bookings_of_one_correction_one_wins(self, committed_db: None) -> None:
-        owner, maker, checker = UserFactory(), StaffFactory(), StaffFactory()
+        owner, maker, checker = UserFactory(), ManagerFactory(), StaffFactory()
         fund(owner, "100.00")
         request = asked(owner, maker, amount=Decimal("1.00"))
         codes: list[str] = []

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from fintech_core import circuit, clock, lua, rehearsal
 from fintech_core.api import LOOKUPS, ApiViewSet
 from fintech_core.idempotency import Answer
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.flows.abuse.routes import money_posts
 from tests.transactions.money import PIN, fund, main_wallet, with_pin
 from tests.transactions.story import cashback_draft, happened, keep_apart, transfer_draft
@@ -92,7 +92,7 @@ def staff_requests(ada: User, chidi: User) -> dict[str, tuple[UUID | None, dict[
     wallet = main_wallet(ada)
     asked = request_adjustment(
         wallet=wallet, direction=Direction.DEBIT, amount=Decimal(30), effective_at=None, reason="Case 1",
-        maker=StaffFactory(), now=clock.now(),
+        maker=ManagerFactory(), now=clock.now(),
     )  # fmt: skip
     return {
         "/admin/adjustments": (

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from cashback import services as cashback
 from fintech_core import clock
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.story import bill_draft, happened, settlement, transfer_draft
 from transactions import chart
@@ -131,7 +131,7 @@ def convert(scene: Scene, amount: Decimal) -> None:
 def adjust(scene: Scene, amount: Decimal) -> None:
     with transaction.atomic():
         asked = adjustments.request_adjustment(
-            wallet=main_wallet(scene.ada), maker=StaffFactory(), now=clock.now(), direction=Direction.DEBIT,
+            wallet=main_wallet(scene.ada), maker=ManagerFactory(), now=clock.now(), direction=Direction.DEBIT,
             amount=amount, effective_at=None, reason="Case 4711",
         )  # fmt: skip
         adjustments.book_adjustment(

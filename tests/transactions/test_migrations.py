@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connections
 
 from fintech_core import clock
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.story import happened, transfer_draft
 from tests.transactions.test_adjustments import asked, booked
@@ -119,7 +119,7 @@ class TestRequests:
             return cursor.fetchall()
 
     def test_there_and_back_each_keeps_its_id_its_people_and_its_movement(self) -> None:
-        ada, maker, checker = UserFactory(), StaffFactory(), StaffFactory()
+        ada, maker, checker = UserFactory(), ManagerFactory(), StaffFactory()
         fund(ada, "100.00")
         opened = main_wallet(ada).created_at
         waiting, refused, done = (asked(ada, maker, effective_at=at) for at in (None, None, opened))

@@ -10,7 +10,7 @@ from django.db import transaction
 from fintech_core import clock
 from fintech_core.approvals import AnotherPersonRequired
 from fintech_core.models import ApprovalStatus, AuditRecord
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.story import happened, transfer_draft
 from transactions.drafts import Post
@@ -81,7 +81,7 @@ class TestCorrections:
 
     @pytest.mark.parametrize("decide", [adjustments.book_adjustment, adjustments.reject_adjustment])
     def test_nobody_decides_about_ones_own_wallet(self, decide: Callable[..., Adjustment]) -> None:
-        owner, maker = StaffFactory(), StaffFactory()
+        owner, maker = StaffFactory(), ManagerFactory()
         request = asked(owner, maker)
         before = books()
         with pytest.raises(OwnCase):
@@ -90,11 +90,11 @@ class TestCorrections:
 
     @pytest.mark.parametrize("change", [{"is_active": False}, {"is_staff": False}])
     def test_what_somebody_asked_for_who_has_left_is_not_booked(self, change: dict[str, bool]) -> None:
-        owner, maker, checker = UserFactory(), StaffFactory(), StaffFactory()
+        owner, maker, checker = UserFactory(), ManagerFactory(), StaffFactory()
         request = asked(owner, maker)
         User.objects.filter(pk=maker.pk).update(**change)
         before = books()
-        with pytest.raises(AnotherPersonRequired, match="left the staff"):
+        with pytest.raises(AnotherPersonRequired, match="may not ask"):
             decided(adjustments.book_adjustment, request, checker)
         assert books() == before
         rejected = decided(adjustments.reject_adjustment, request, checker)

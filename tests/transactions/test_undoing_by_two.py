@@ -3,27 +3,27 @@
 import threading
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError, connection, transaction
 from pytest_django import Settings
-from rest_framework.test import APIClient
 
 from fintech_core import clock
-from fintech_core.approvals import AnotherPersonRequired, ApprovalDecided
+from fintech_core.approvals import AnotherPersonRequired, ApprovalDecided, ApprovalPending
 from fintech_core.exceptions import DomainError
 from fintech_core.models import ApprovalRequest, AuditRecord
 from notifications.models import Event
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
+from tests.transactions.requests import asked_for
 from tests.transactions.story import happened, transfer_draft
 from transactions.drafts import Post
-from transactions.enums import ApprovalKind
+from transactions.enums import ApprovalKind, Direction
 from transactions.errors import AlreadyReversed, InsufficientFunds, RefundExceedsAmount
 from transactions.models import LedgerEntry, Transaction, Undoing
+from transactions.services.adjustments import book_adjustment, request_adjustment
 from transactions.services.undoing_by_staff import book_undoing, reject_undoing, undo
 from transactions.verification import verify
 from users.errors import OwnCase
@@ -43,7 +43,7 @@ def fifty_alone(settings: Settings) -> None:
 
 @pytest.fixture
 def maker() -> User:
-    user: User = StaffFactory()
+    user: User = ManagerFactory()
     return user
 
 
@@ -124,6 +124,28 @@ class TestAlone:
         assert request.amount == Decimal("20.01")
         assert isinstance(undone(REFUND, original, maker, "20.00"), Transaction)
 
+    def test_a_refund_that_is_given_over_and_over_is_no_way_around_either(self, maker: User) -> None:
+        """Each was taken back, with the house bearing what the payer had spent; all of them were given."""
+        original = sent("60.00")
+        given = undone(REFUND, original, maker, "50.00")
+        assert isinstance(given, Transaction)
+        spend(original.from_user, "90.00")
+        undone(REVERSAL, given, maker, owed=True)
+        assert asked(REFUND, original, maker, "0.01").amount == Decimal("0.01")
+
+    def test_what_two_people_have_corrected_is_no_ones_to_reverse_alone(
+        self, maker: User, checker: User
+    ) -> None:
+        owner = UserFactory()
+        correction = book_adjustment(
+            adjustment_id=request_adjustment(
+                wallet=main_wallet(owner), direction=Direction.CREDIT, amount=Decimal(5), reason="x",
+                effective_at=None, maker=maker, now=clock.now(),
+            ).pk, checker=checker, reason="seen", now=clock.now(),
+        )  # fmt: skip
+        booked_by_two = Transaction.objects.get(pk=correction.result_id)
+        assert asked(REVERSAL, booked_by_two, maker).amount == 5
+
 
 class TestAsking:
     @KINDS
@@ -153,6 +175,18 @@ class TestAsking:
             undone(kind, original, maker)
         assert books() == before
         assert asked(kind, original, maker, owed=True).book_shortfall
+
+    def test_again_is_refused_while_somebody_has_to_decide(self, maker: User, checker: User) -> None:
+        original = sent()
+        request = asked(REVERSAL, original, maker)
+        before = books()
+        for kind, person in ((REVERSAL, maker), (REFUND, checker)):
+            with pytest.raises(ApprovalPending) as refusal:
+                undone(kind, original, person)
+            assert refusal.value.facts["approval_id"] == str(request.pk)
+        assert books() == before
+        reject_undoing(undoing_id=request.pk, checker=checker, reason="a part is enough", now=clock.now())
+        assert asked(REFUND, original, maker, "55.00").amount == 55
 
     @KINDS
     @pytest.mark.parametrize("side", ["from_user", "to_user"])
@@ -213,15 +247,15 @@ class TestApproving:
             booked(request, checker)
         assert books() == before
 
-    def test_a_movement_is_reversed_once_however_often_it_was_asked_for(
+    def test_a_movement_is_reversed_once_though_it_was_asked_for_before(
         self, maker: User, checker: User
     ) -> None:
-        original = sent()
-        first, second = asked(REVERSAL, original, maker), asked(REVERSAL, original, maker)
-        booked(first, checker)
+        original = sent("50.00")
+        request = asked_for(original, maker)
+        undone(REVERSAL, original, maker)
         before = books()
         with pytest.raises(AlreadyReversed):
-            booked(second, checker)
+            booked(request, checker)
         assert books() == before
 
     @pytest.mark.parametrize("decide", [book_undoing, reject_undoing])
@@ -253,6 +287,31 @@ class TestApproving:
             with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
                 Undoing.objects.filter(pk=request.pk).update(**change)
 
+    def test_the_database_keeps_the_terms_of_a_request_and_its_row(self, maker: User, checker: User) -> None:
+        request = asked(REVERSAL, sent(), maker)
+        for change in ({"requested_by": checker}, {"amount": 1}, {"reason": "y"}, {"book_shortfall": True}):
+            with pytest.raises(IntegrityError, match=r"keep(s_its|_their)_terms"), transaction.atomic():
+                Undoing.objects.filter(pk=request.pk).update(**change)
+        reject_undoing(undoing_id=request.pk, checker=checker, reason="x", now=clock.now())
+        with pytest.raises(IntegrityError, match="approval_keeps_its_terms"), transaction.atomic():
+            ApprovalRequest.objects.update(status="pending", decided_by=None, decided_at=None)
+        for table, rule in ((ApprovalRequest, "approvals_stay"), (Undoing, "requests_keep_their_terms")):
+            with pytest.raises(IntegrityError, match=rule), transaction.atomic():
+                table.objects.all()._raw_delete(using="default")
+
+    @pytest.mark.parametrize("owed", [False, True])
+    def test_what_somebody_may_not_ask_for_any_more_is_not_booked(self, owed: bool, checker: User) -> None:
+        clerk = StaffFactory()
+        rights = Permission.objects.filter(codename__in=["reverse_transaction", "book_shortfall"])
+        clerk.user_permissions.set(rights)
+        request = asked(REVERSAL, sent(), clerk, owed=owed)
+        lost = "book_shortfall" if owed else "reverse_transaction"
+        clerk.user_permissions.remove(Permission.objects.get(codename=lost))
+        before = books()
+        with pytest.raises(AnotherPersonRequired, match="may not ask"):
+            booked(request, checker)
+        assert books() == before
+
     @pytest.mark.parametrize("change", [{"is_active": False}, {"is_staff": False}])
     def test_what_somebody_asked_for_who_has_left_is_not_booked(
         self, change: dict[str, bool], maker: User, checker: User
@@ -260,7 +319,7 @@ class TestApproving:
         request = asked(REVERSAL, sent(), maker)
         User.objects.filter(pk=maker.pk).update(**change)
         before = books()
-        with pytest.raises(AnotherPersonRequired, match="left the staff"):
+        with pytest.raises(AnotherPersonRequired, match="may not ask"):
             booked(request, checker)
         assert books() == before
 
@@ -289,7 +348,7 @@ def at_once(works: list[Callable[[], object]]) -> list[str]:
 @pytest.mark.concurrency
 class TestRaces:
     def test_of_twenty_approvals_one_wins(self, committed_db: None) -> None:
-        original, maker, checker = sent(), StaffFactory(), StaffFactory()
+        original, maker, checker = sent(), ManagerFactory(), StaffFactory()
         request = asked(REVERSAL, original, maker)
         came_to = at_once([lambda: booked(request, checker)] * 20)
         assert came_to == ["Transaction", *["approval_decided"] * 19]
@@ -300,83 +359,3 @@ class TestRaces:
         came_to = at_once([lambda: undone(REFUND, original, maker, "10.00")] * 6)
         assert came_to == [*["Transaction"] * 5, "Undoing"]
         assert main_wallet(original.from_user).balance == 90
-
-
-class TestRoutes:
-    APPROVALS = "/api/v1/admin/approvals"
-
-    @staticmethod
-    def clerk(*permissions: str) -> User:
-        person: User = StaffFactory()
-        for codename in permissions:
-            person.user_permissions.add(Permission.objects.get(codename=codename))
-        return person
-
-    def ask(
-        self,
-        client: APIClient,
-        verb: str,
-        original: Transaction,
-        key: str = "k",
-        query: str = "",
-        **body: Any,
-    ) -> Any:
-        path = f"/api/v1/admin/transactions/{original.pk}/{verb}{query}"
-        return client.post(
-            path, {"reason": "Case 4711", **body}, format="json", headers={"Idempotency-Key": key}
-        )
-
-    @pytest.mark.parametrize(("verb", "kind"), [("reverse", "reversal"), ("refund", "refund")])
-    def test_above_the_limit_it_is_asked_for_and_somebody_else_approves(
-        self, api: Callable[..., APIClient], verb: str, kind: str
-    ) -> None:
-        original, maker = sent(), self.clerk(f"{verb}_transaction", "view_undoing")
-        answer = self.ask(api(maker), verb, original)
-        assert answer.status_code == 202, answer.content
-        assert self.ask(api(maker), verb, original).json() == answer.json()
-        (listed,) = api(maker).get(self.APPROVALS, {"status": "pending", "kind": kind}).json()["results"]
-        assert listed == {
-            "id": answer.json()["approval_id"], "kind": kind, "status": "pending", "wallet": None, "direction": None,
-            "effective_at": None, "undoes": str(original.pk), "book_shortfall": False, "amount": "60.00",
-            "currency": "NGN", "reason": "Case 4711", "requested_by": str(maker.pk),
-            "requested_at": listed["requested_at"], "decided_by": None, "decided_at": None, "transaction_id": None,
-        }  # fmt: skip
-        path = f"{self.APPROVALS}/{listed['id']}/approve"
-        assert api(maker).post(path, {}, format="json").status_code == 403
-        assert api(self.clerk("decide_adjustment")).post(path, {}, format="json").status_code == 403
-        assert main_wallet(original.from_user).balance == 40
-        checker = self.clerk("decide_undoing")
-        tried = api(checker).post(f"{path}?dry_run=true", {}, format="json")
-        assert (tried.status_code, tried.json()["dry_run"]) == (200, True)
-        assert main_wallet(original.from_user).balance == 40
-        done = api(checker).post(path, {"reason": "seen"}, format="json").json()
-        assert (done["status"], done["decided_by"]) == ("approved", str(checker.pk))
-        made = Transaction.objects.get(pk=UUID(done["transaction_id"]))
-        assert (made.type, main_wallet(original.from_user).balance) == (kind, 100)
-
-    def test_rejected_nothing_moves(self, api: Callable[..., APIClient]) -> None:
-        original = sent()
-        request = asked(REVERSAL, original, StaffFactory())
-        path, checker = f"{self.APPROVALS}/{request.pk}/reject", self.clerk("decide_undoing")
-        done = api(checker).post(path, {"reason": "not ours"}, format="json").json()
-        assert (done["status"], done["transaction_id"]) == ("rejected", None)
-        assert main_wallet(original.from_user).balance == 40
-
-    @pytest.mark.parametrize("verb", ["reverse", "refund"])
-    def test_a_dry_run_asks_nobody(self, api: Callable[..., APIClient], verb: str) -> None:
-        original, before = sent(), books()
-        answer = self.ask(api(self.clerk(f"{verb}_transaction")), verb, original, query="?dry_run=true")
-        assert (answer.status_code, answer.json()["dry_run"]) == (200, True)
-        assert books()[1:] == before[1:]
-
-    def test_each_sees_the_kinds_that_they_may_see(self, api: Callable[..., APIClient]) -> None:
-        asked(REVERSAL, sent(), StaffFactory())
-        assert api(self.clerk("view_adjustment")).get(self.APPROVALS).json()["results"] == []
-        assert len(api(self.clerk("view_undoing")).get(self.APPROVALS).json()["results"]) == 1
-        assert api(self.clerk("decide_undoing")).get(self.APPROVALS).status_code == 403
-
-    @pytest.mark.parametrize("verb", ["approve", "reject"])
-    def test_what_nobody_asked_for_is_not_found(self, api: Callable[..., APIClient], verb: str) -> None:
-        client = api(self.clerk("decide_undoing"))
-        answer = client.post(f"{self.APPROVALS}/{uuid4()}/{verb}", {"reason": "because"}, format="json")
-        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

@@ -16,8 +16,9 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from cashback.services import redeem
 from fintech_core import clock
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
+from tests.transactions.requests import asked_for
 from tests.transactions.story import Story, happened, keep_apart, transfer_draft
 from tests.transactions.test_adjustments import asked, booked
 from tests.transactions.test_conversions import converted, quoted
@@ -33,9 +34,13 @@ from transactions.verification.incremental import Since
 from users.models import User
 from wallet.services import freeze_wallet, open_wallet, unfreeze_wallet
 
-REQUEST, ADJUSTMENT = "fintech_core_approvalrequest", "transactions_adjustment"
+REQUEST, ADJUSTMENT, UNDOING = (
+    "fintech_core_approvalrequest",
+    "transactions_adjustment",
+    "transactions_undoing",
+)
 QUOTE = "transactions_conversionquote"
-TABLES = (ENTRY, MOVEMENT, WALLET, ADJUSTMENT, QUOTE)
+TABLES = (ENTRY, MOVEMENT, WALLET, REQUEST, ADJUSTMENT, UNDOING, QUOTE)
 # What the planting itself leaves behind.
 OWN_TRACES = {"triggers_are_on", "constraints_are_valid"}
 
@@ -58,6 +63,7 @@ class Papers:
     funding: Transaction
     refund: Transaction
     mirror: Transaction
+    owed: Transaction
 
     def ids(self) -> dict[str, Any]:
         """Name the rows for SQL."""
@@ -102,19 +108,14 @@ def _refunds() -> tuple[Transaction, Transaction]:
     return Transaction.objects.get(to_wallet=paid.from_wallet_id, type="funding"), given
 
 
-def _reversed_by_two() -> Transaction:
-    """Reverse a payment that one person asked about and another decided."""
-    original = paid_to(UserFactory(), "7.00")
-    request = asked_for(original, StaffFactory())
-    return Transaction.objects.get(pk=decided(request, StaffFactory()).result_id)
-
-
-def asked_for(original: Transaction, maker: User) -> Undoing:
-    """Ask for a reversal as if it were above what one person decides."""
-    return Undoing.objects.create(
-        kind="reversal", transaction=original, amount=original.amount, currency=original.currency,
-        book_shortfall=False, reason="Case 4711", requested_by=maker, requested_at=clock.now(),
-    )  # fmt: skip
+def _reversed_by_two() -> tuple[Transaction, Transaction]:
+    """Reverse payments that one person asked about and another decided; the second one was spent meanwhile."""
+    receiver = UserFactory()
+    first, second = paid_to(receiver, "7.00"), paid_to(receiver, "9.00")
+    mirror = decided(asked_for(first, ManagerFactory()), StaffFactory())
+    happened(Post(transfer_draft(main_wallet(receiver), main_wallet(UserFactory()), "8.00")))
+    owed = decided(asked_for(second, ManagerFactory(), book_shortfall=True), StaffFactory())
+    return Transaction.objects.get(pk=mirror.result_id), Transaction.objects.get(pk=owed.result_id)
 
 
 def decided(request: Undoing, checker: User) -> Undoing:
@@ -135,7 +136,7 @@ def write_papers(story: Story) -> Papers:
     fund(bola, "100000.00")
     for owner in (bola, victim):
         open_wallet(user=owner, currency="USD")
-    maker, checker = StaffFactory(), StaffFactory()
+    maker, checker = ManagerFactory(), StaffFactory()
     opened = main_wallet(femi).created_at
     into = booked(asked(femi, maker, direction="credit", effective_at=opened), checker)
     out = booked(asked(bola, maker), checker)
@@ -143,7 +144,7 @@ def write_papers(story: Story) -> Papers:
     redemption = redeem(user=story.ada, amount=Decimal("10.00"), currency="NGN", now=clock.now())
     send_back()
     corrections = [Transaction.objects.get(pk=asked_for.result_id) for asked_for in (into, out)]
-    return Papers(story, victim, *corrections, conversion, redemption, *_refunds(), _reversed_by_two())
+    return Papers(story, victim, *corrections, conversion, redemption, *_refunds(), *_reversed_by_two())
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +255,24 @@ class TestCorrections:
         forger.run(f"UPDATE {MOVEMENT} SET type = 'adjustment' WHERE id = %(redemption)s")
         assert forger.found() == {DECIDED}
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "amount = amount + 1", "currency = 'USD'", "status = 'rejected', result_id = NULL",
+            "requested_by_id = %(victim)s",
+        ],
+    )  # fmt: skip
+    def test_a_request_that_says_something_else_now(self, forger: Forger, change: str) -> None:
+        forger.run(f"UPDATE {REQUEST} SET {change} WHERE result_id = %(out)s")
+        assert forger.found() == {DECIDED}
+
+    @pytest.mark.parametrize("change", ["direction = 'credit'", "effective_at = '2026-01-31'"])
+    def test_terms_that_say_something_else_now(self, forger: Forger, change: str) -> None:
+        forger.run(
+            f"UPDATE {ADJUSTMENT} a SET {change} FROM {REQUEST} r WHERE r.id = a.request_id AND r.result_id = %(out)s"
+        )
+        assert forger.found() == {DECIDED}
+
     def test_a_correction_that_one_person_asked_for_and_decided(self, forger: Forger) -> None:
         forger.run(f"UPDATE {REQUEST} SET requested_by_id = decided_by_id WHERE result_id = %(into)s")
         assert forger.found() == {DECIDED}
@@ -265,6 +284,9 @@ class TestUndoingByTwo:
         [
             "requested_by_id = decided_by_id", "amount = amount + 1", "currency = 'USD'", "kind = 'refund'",
             "kind = 'wish'", "decided_by_id = requested_by_id, requested_by_id = decided_by_id",
+            "requested_by_id = %(victim)s",
+            "status = 'pending', decided_by_id = NULL, decided_at = NULL, result_id = NULL",
+            "status = 'rejected', result_id = NULL",
         ],
     )  # fmt: skip
     def test_a_request_that_says_something_else_now(self, forger: Forger, change: str) -> None:
@@ -277,14 +299,28 @@ class TestUndoingByTwo:
 
     def test_one_that_asked_about_another_movement(self, forger: Forger) -> None:
         forger.run(
-            f"UPDATE transactions_undoing u SET transaction_id = %(transfer)s FROM {REQUEST} r "
+            f"UPDATE {UNDOING} u SET transaction_id = %(transfer)s FROM {REQUEST} r "
             "WHERE r.id = u.request_id AND r.result_id = %(mirror)s"
+        )
+        assert forger.found() == {APPROVED}
+
+    def test_one_that_is_gone(self, forger: Forger) -> None:
+        forger.run(
+            f"DELETE FROM {UNDOING} u USING {REQUEST} r WHERE r.id = u.request_id AND r.result_id = %(mirror)s"
+        )
+        forger.run(f"DELETE FROM {REQUEST} WHERE result_id = %(mirror)s")
+        assert forger.found() == {APPROVED}
+
+    def test_a_shortfall_that_nobody_agreed_to(self, forger: Forger) -> None:
+        forger.run(
+            f"UPDATE {UNDOING} u SET book_shortfall = false FROM {REQUEST} r "
+            "WHERE r.id = u.request_id AND r.result_id = %(owed)s"
         )
         assert forger.found() == {APPROVED}
 
     def test_one_of_which_only_the_decision_is_left(self, forger: Forger) -> None:
         forger.run(
-            f"DELETE FROM transactions_undoing u USING {REQUEST} r "
+            f"DELETE FROM {UNDOING} u USING {REQUEST} r "
             "WHERE r.id = u.request_id AND r.result_id = %(mirror)s"
         )
         assert forger.found() == {APPROVED}

@@ -1,8 +1,10 @@
 """Requests of staff on which somebody else decides, by a dialog."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import action, display
@@ -23,7 +25,7 @@ STATUS_COLOURS = {
 
 
 DECISION = (
-    "reason", "requested_by", "requested_at", "shown_status", "decided_by", "decided_at", "shown_result",
+    "reason", "requested_by", "requested_at", "status", "decided_by", "decided_at", "shown_result",
 )  # fmt: skip
 
 
@@ -34,7 +36,7 @@ class DecidedModelAdmin(DocumentModelAdmin):
     # What the page shows above who asked, why, and who decided.
     terms: ClassVar[tuple[str, ...]]
     actions_detail = ("book", "reject")
-    readonly_fields: tuple[str, ...] = ("shown_amount", "shown_status", "shown_result")
+    readonly_fields: tuple[str, ...] = ("shown_amount", "shown_result")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Show what was asked for first, then what became of it."""
@@ -50,6 +52,11 @@ class DecidedModelAdmin(DocumentModelAdmin):
     def has_decide_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Say whether this person decides requests of this kind."""
         return bool(request.user.has_perm(self.decide_permission))
+
+    def _own(self, object_id: str) -> UUID:
+        """Return the id of a request of this page's kind; another kind takes another permission. Raises Http404."""
+        asked: ApprovalRequest = get_object_or_404(self.model, pk=document_id(object_id))
+        return asked.pk
 
     @display(description="Status", label=STATUS_COLOURS)
     def shown_status(self, row: ApprovalRequest) -> tuple[str, str]:
@@ -84,7 +91,7 @@ class DecidedModelAdmin(DocumentModelAdmin):
         return finish(
             request,
             lambda: approvals.approve(
-                request_id=document_id(object_id),
+                request_id=self._own(object_id),
                 checker=staff_member(request),
                 reason=form.cleaned_data["reason"],
                 now=clock.now(),
@@ -109,7 +116,7 @@ class DecidedModelAdmin(DocumentModelAdmin):
         return finish(
             request,
             lambda: approvals.reject(
-                request_id=document_id(object_id),
+                request_id=self._own(object_id),
                 checker=staff_member(request),
                 reason=form.cleaned_data["reason"],
                 now=clock.now(),

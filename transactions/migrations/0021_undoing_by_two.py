@@ -19,7 +19,8 @@ class Migration(migrations.Migration):
     """Let two people decide large reversals and refunds; corrections become requests of the same kind.
 
     In SQL, since a model cannot be given another base, and so that corrections keep their ids, which their movements
-    name as their source.
+    name as their source. Nobody asks for a correction or decides one while it runs: the program of before does not know
+    the new tables. The way back forgets requests of reversals and refunds.
     """
 
     dependencies = [
@@ -90,10 +91,13 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "requested reversal",
+                "default_permissions": ("view",),
                 "permissions": [
                     ("decide_undoing", "Can book or reject a reversal or refund that somebody else asked for")
-                ]
+                ],
             },
             bases=("fintech_core.approvalrequest",),
         ),
+        sql_file(__file__, "requests_keep_their_terms"),
     ]

@@ -8,10 +8,11 @@ from transactions.models.exchange import ConversionQuote, ExchangeRate
 from transactions.models.monitors import FloatMonitor
 from transactions.models.parking import PARKED_CREDIT, ParkedCredit
 from transactions.models.rules import FeeRule, LimitRule
-from transactions.models.undoing import Undoing
+from transactions.models.undoing import UNDOING, Undoing
 
 __all__ = [
     "PARKED_CREDIT",
+    "UNDOING",
     "Adjustment",
     "BalanceSnapshot",
     "BulkTransfer",

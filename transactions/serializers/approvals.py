@@ -29,9 +29,9 @@ class RejectRequest(Request):
 
 
 class ApprovalAskedResponse(serializers.Serializer[Any]):
-    """What waits for somebody else's decision."""
+    """What waits for somebody else's decision; a dry run asks nobody, so there is none to name."""
 
-    approval_id = serializers.UUIDField()
+    approval_id = serializers.UUIDField(allow_null=True)
 
 
 class ApprovalResponse(serializers.Serializer[Any]):

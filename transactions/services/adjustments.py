@@ -71,7 +71,7 @@ def book_adjustment(*, adjustment_id: UUID, checker: User, reason: str, now: dat
     meanwhile), InsufficientFunds, RecipientCannotReceive.
     """
     asked = _decidable(adjustment_id, checker)
-    approvals.require_maker(asked)
+    approvals.require_maker(asked, "transactions.add_adjustment")
     if asked.effective_at is not None:
         months.hold_open(wallet=asked.wallet, effective_at=asked.effective_at, now=now)
     booked = TransactionService.post(_draft(asked, checker), now=now)

@@ -159,10 +159,11 @@ class TransactionService:
         reason: str,
         now: datetime,
         book_shortfall: bool = False,
+        source: Source | None = None,
     ) -> Transaction:
         """Book the mirror of a completed transaction, once; ``undoing.reverse`` says what it raises."""
         return undoing.reverse(
-            transaction, actor=actor, reason=reason, book_shortfall=book_shortfall, now=now
+            transaction, actor=actor, reason=reason, book_shortfall=book_shortfall, source=source, now=now
         )
 
     @staticmethod
@@ -174,11 +175,13 @@ class TransactionService:
         reason: str,
         now: datetime,
         book_shortfall: bool = False,
+        source: Source | None = None,
     ) -> Transaction:
         """Give back a part of a completed transaction, or what is left of it; ``undoing.refund`` says the rest."""
         return undoing.refund(
-            transaction, amount=amount, actor=actor, reason=reason, book_shortfall=book_shortfall, now=now
-        )
+            transaction, amount=amount, actor=actor, reason=reason, book_shortfall=book_shortfall, source=source,
+            now=now,
+        )  # fmt: skip
 
 
 def _check_size(drafts: Sequence[TransactionDraft]) -> None:

@@ -39,13 +39,19 @@ ZERO = Decimal(0)
 
 
 def reverse(
-    transaction: Transaction, *, actor: Actor | None, reason: str, book_shortfall: bool, now: datetime
+    transaction: Transaction,
+    *,
+    actor: Actor | None,
+    reason: str,
+    book_shortfall: bool,
+    source: Source | None,
+    now: datetime,
 ) -> Transaction:
     """Book the mirror of a completed transaction, once, in the caller's transaction.
 
-    Raises OwnCase, NotReversible, AlreadyReversed, and InsufficientFunds when the money was spent meanwhile and its
-    shortfall is not booked. A credit that was parked cannot be reversed: its row would still say that the money waits
-    in ``suspense``, or came from it.
+    ``source`` is the request that two people have decided, where there is one. Raises OwnCase, NotReversible,
+    AlreadyReversed, and InsufficientFunds when the money was spent meanwhile and its shortfall is not booked. A credit
+    that was parked cannot be reversed: its row would still say that the money waits in ``suspense``, or came from it.
     """
     audit.require_transaction("TransactionService")
     require_others(transaction, actor)
@@ -54,7 +60,7 @@ def reverse(
     if ParkedCredit.objects.filter(Q(parked_by=transaction) | Q(released_by=transaction)).exists():
         raise NotReversible("A credit that was parked cannot be reversed; correct it with an adjustment.")
     try:
-        mirror = _post(_mirror(transaction, actor, book_shortfall), now)
+        mirror = _post(replace(_mirror(transaction, actor, book_shortfall), source=source), now)
     except DuplicateReference as error:
         raise AlreadyReversed("It was reversed before.") from error
     _write_down("reversed", transaction, mirror, actor, reason)
@@ -68,6 +74,7 @@ def refund(
     actor: Actor | None,
     reason: str,
     book_shortfall: bool,
+    source: Source | None,
     now: datetime,
 ) -> Transaction:
     """Give a payer back a part of a completed movement, or all that is left of it, in the caller's transaction.
@@ -80,7 +87,8 @@ def refund(
     require_others(transaction, actor)
     if transaction.status != TransactionStatus.COMPLETED or transaction.type not in REFUNDABLE:
         raise NotRefundable(f"A {transaction.type} that is {transaction.status} cannot be refunded.")
-    refunded = _post(_refund_draft(transaction, amount, actor, book_shortfall), now)
+    draft = _refund_draft(transaction, amount, actor, book_shortfall)
+    refunded = _post(replace(draft, source=source or draft.source), now)
     _write_down("refunded", transaction, refunded, actor, reason)
     return refunded
 

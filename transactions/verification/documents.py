@@ -1,5 +1,6 @@
 """Checks of the documents behind movements: corrections, approvals, conversions, and the months that are closed."""
 
+from transactions.chart import RECEIVABLES
 from transactions.verification.check import Check
 from transactions.verification.entries import exponents
 
@@ -17,6 +18,20 @@ CLOSED = Check(
     """,
 )
 
+
+def _unwitnessed(kind: str) -> str:
+    """Say in SQL that the audit log does not tell of request ``a`` who asked and who decided.
+
+    Nobody can change what stands there. ``kind`` is the model's name.
+    """
+    return " OR ".join(
+        f"""NOT EXISTS (SELECT FROM fintech_core_auditrecord l
+                        WHERE l.target_type = 'transactions.{kind}' AND l.target_id = a.id::text
+                          AND l.action = '{kind}.{deed}' AND l.actor_id = a.{person})"""
+        for deed, person in (("requested", "requested_by_id"), ("booked", "decided_by_id"))
+    )
+
+
 ADJUSTED = Check(
     "correction_is_what_was_decided",
     "A correction and the transaction that booked it do not say the same, one is missing, or one person decided it.",
@@ -28,29 +43,36 @@ ADJUSTED = Check(
     FULL JOIN (SELECT * FROM transactions_transaction WHERE type = 'adjustment') t ON t.id = a.result_id
     WHERE a.id IS NULL OR t.id IS NULL OR t.source_kind <> 'adjustment' OR t.source_id IS DISTINCT FROM a.id
        OR (t.amount, t.currency) IS DISTINCT FROM (a.amount, a.currency)
-       OR (a.decided_by_id <> a.requested_by_id) IS NOT TRUE
+       OR (a.decided_by_id <> a.requested_by_id) IS NOT TRUE OR :unwitnessed
        OR t.effective_at IS DISTINCT FROM a.effective_at OR t.initiated_by_id IS DISTINCT FROM a.decided_by_id
        OR (t.from_wallet_id, t.to_wallet_id, t.fee) IS DISTINCT FROM
           (CASE a.direction WHEN 'debit' THEN a.wallet_id END, CASE a.direction WHEN 'credit' THEN a.wallet_id END, 0)
-    """,
+    """.replace(":unwitnessed", _unwitnessed("adjustment")),
 )
 
 UNDONE = Check(
     "undoing_is_what_was_approved",
-    "A reversal or refund that two people decided is not what was asked for, is missing, or one person decided it.",
+    "A reversal or refund by two people and the request behind it do not say the same, or one of them is missing.",
     "transaction",
     """
     SELECT coalesce(t.id::text, 'of request ' || a.id) AS key,
-           concat_ws(' ', 'approved', a.kind, a.amount, a.currency) AS detail
-    FROM fintech_core_approvalrequest a
-    LEFT JOIN transactions_undoing u ON u.request_id = a.id
-    LEFT JOIN transactions_transaction t ON t.id = a.result_id
-    WHERE (a.status = 'approved') IS NOT FALSE AND (a.kind = 'adjustment') IS NOT TRUE
-      AND (t.id IS NULL OR u.transaction_id IS NULL OR (a.decided_by_id <> a.requested_by_id) IS NOT TRUE
-           OR coalesce(t.reverses_id, t.refund_of_id) IS DISTINCT FROM u.transaction_id
-           OR (t.type, t.amount, t.currency, t.initiated_by_id)
-              IS DISTINCT FROM (a.kind, a.amount, a.currency, a.decided_by_id))
-    """,
+           coalesce(concat_ws(' ', a.status, a.kind, a.amount, a.currency), 'no request') AS detail
+    FROM (SELECT r.*, u.transaction_id, u.book_shortfall
+          FROM fintech_core_approvalrequest r LEFT JOIN transactions_undoing u ON u.request_id = r.id
+          WHERE (r.kind = 'adjustment') IS NOT TRUE AND (r.status = 'approved') IS NOT FALSE) a
+    FULL JOIN (SELECT * FROM transactions_transaction
+               WHERE type IN ('reversal', 'refund') AND source_kind = 'undoing' AND source_id IS NOT NULL) t
+           ON t.id = a.result_id
+    WHERE a.id IS NULL OR t.id IS NULL OR t.source_id IS DISTINCT FROM a.id OR a.transaction_id IS NULL
+       OR (a.decided_by_id <> a.requested_by_id) IS NOT TRUE OR :unwitnessed
+       OR coalesce(t.reverses_id, t.refund_of_id) IS DISTINCT FROM a.transaction_id
+       OR (t.type, t.amount, t.currency, t.initiated_by_id)
+          IS DISTINCT FROM (a.kind, a.amount, a.currency, a.decided_by_id)
+       OR a.book_shortfall IS NOT TRUE AND EXISTS (
+              SELECT FROM transactions_ledgerentry e JOIN transactions_ledgeraccount c ON c.id = e.account_id
+              WHERE e.transaction_id = t.id AND e.direction = 'debit' AND c.code = %(receivables)s)
+    """.replace(":unwitnessed", _unwitnessed("undoing")),
+    parameters=lambda: {"receivables": RECEIVABLES},
 )
 
 # What a rate makes is rounded down to the decimals of its currency, from the rate as it is kept.

@@ -48,6 +48,8 @@ GUARDS = (
     ("transactions", "mark_triggers.sql"),
     ("transactions", "undoing.sql"),
     ("transactions", "openings_and_splits.sql"),
+    ("transactions", "requests_keep_their_terms.sql"),
+    ("fintech_core", "approval_triggers.sql"),
     ("fintech_core", "audit_append_only.sql"),
 )
 

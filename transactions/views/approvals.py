@@ -54,6 +54,7 @@ class StaffApprovalViewSet(ApiViewSet):
     money_actions: ClassVar = frozenset({"approve"})
     staff_permissions: ClassVar = {
         "list": frozenset(VIEW.values()),
+        "retrieve": frozenset(VIEW.values()),
         "approve": frozenset(DECIDE.values()),
         "reject": frozenset(DECIDE.values()),
     }
@@ -69,11 +70,16 @@ class StaffApprovalViewSet(ApiViewSet):
         page = self.paginate_queryset(rows) or []
         return self.get_paginated_response(ApprovalResponse(page, many=True).data)
 
+    @extend_schema(operation_id="get_approval", responses=ApprovalResponse)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """Show what was asked for, and what came of it."""
+        return Response(ApprovalResponse(self._permitted(pk, VIEW)).data)
+
     @extend_schema(operation_id="approve", request=ApproveRequest, responses=ApprovalResponse)
     def approve(self, request: Request, pk: UUID) -> Response:
         """Carry out what somebody else asked for, once."""
         body, checker = self.read_body(ApproveRequest), signed_in_user(request)
-        asked = self._decidable(pk)
+        asked = self._permitted(pk, DECIDE)
 
         def work() -> Answer:
             approvals.approve(request_id=pk, checker=checker, reason=body["reason"], now=clock.now())
@@ -85,13 +91,13 @@ class StaffApprovalViewSet(ApiViewSet):
     def reject(self, request: Request, pk: UUID) -> Response:
         """Reject what somebody else asked for; nothing moves."""
         body, checker = self.read_body(RejectRequest), signed_in_user(request)
-        self._decidable(pk)
+        self._permitted(pk, DECIDE)
         approvals.reject(request_id=pk, checker=checker, reason=body["reason"], now=clock.now())
         return Response(ApprovalResponse(selectors.get_approval(request_id=pk)).data)
 
-    def _decidable(self, request_id: UUID) -> ApprovalRequest:
-        """Return a request of a kind that this person may decide. Raises NotFound, PermissionDenied."""
+    def _permitted(self, request_id: UUID, permissions: dict[str, str]) -> ApprovalRequest:
+        """Return a request of a kind that this person has the permission for. Raises NotFound, PermissionDenied."""
         asked = selectors.get_approval(request_id=request_id)
-        if not signed_in_user(self.request).has_perm(DECIDE[asked.kind]):
+        if not signed_in_user(self.request).has_perm(permissions[asked.kind]):
             raise PermissionDenied
         return asked

@@ -65,10 +65,7 @@ class BulkTransferViewSet(ApiViewSet):
             )
             found = selectors.get_bulk_transfer_for(user=sender, bulk_id=bulk_id)
             answer = replace(answer_for(found, request_id=request_id_of(request)), replayed=answer.replayed)
-        response = self.respond(answer)
-        if answer.status == 202 and answer.document is not None:
-            response["Location"] = f"/api/v1/transactions/transfer/bulk/{answer.document[1]}"
-        return response
+        return self.respond(answer, where="/api/v1/transactions/transfer/bulk")
 
     @extend_schema(operation_id="get_bulk_transfer", responses=BulkTransferResponse)
     def retrieve(self, request: Request, pk: UUID) -> Response:

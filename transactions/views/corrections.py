@@ -11,6 +11,7 @@ from fintech_core import clock
 from fintech_core.api import ApiViewSet
 from fintech_core.headers import IDEMPOTENCY_KEY
 from fintech_core.idempotency import Answer
+from transactions.approval_rendering import APPROVALS, answer_for
 from transactions.enums import Direction
 from transactions.serializers.approvals import ApprovalAskedResponse
 from transactions.serializers.corrections import AdjustmentRequest
@@ -49,7 +50,7 @@ class StaffAdjustmentViewSet(ApiViewSet):
                 maker=maker,
                 now=clock.now(),
             )
-            return Answer(202, {"approval_id": str(asked.pk)})
+            return answer_for(asked)
 
         answer = self.answer_once(
             operation="request_adjustment",
@@ -57,4 +58,4 @@ class StaffAdjustmentViewSet(ApiViewSet):
             work=work,
             concerning=(wallet.owner_id,),
         )
-        return self.respond(answer)
+        return self.respond(answer, where=APPROVALS)

@@ -16,6 +16,7 @@ from fintech_core.headers import IDEMPOTENCY_KEY, IF_MATCH
 from fintech_core.idempotency import Answer, Group
 from fintech_core.throttling import Rate
 from transactions import selectors
+from transactions.approval_rendering import APPROVALS, answer_for
 from transactions.enums import ApprovalKind
 from transactions.models import Transaction, Undoing
 from transactions.rendering import NEWLY_MADE, render
@@ -217,7 +218,7 @@ class StaffTransactionViewSet(ApiViewSet):
         def work() -> Answer:
             made = undo(kind=kind, transaction_id=found.pk, actor=actor, now=clock.now(), **body)
             if isinstance(made, Undoing):
-                return Answer(202, {"approval_id": str(made.pk)})
+                return answer_for(made)
             # Without NEWLY_MADE: a refund may have been parked.
             return Answer(201, render(made, viewer_id=actor.pk), document=("transaction", made.pk))
 
@@ -227,4 +228,4 @@ class StaffTransactionViewSet(ApiViewSet):
             work=work,
             concerning=[side for side in (found.from_user_id, found.to_user_id) if side],
         )
-        return self.respond(answer)
+        return self.respond(answer, where=APPROVALS)

@@ -15,7 +15,7 @@ from fintech_core import clock
 from fintech_core.idempotency import Answer, Scope, run
 from fintech_core.rehearsal import rehearse
 from tests.databases import Databases, worker_name
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.transactions import story
 from tests.transactions.model.book import Book
 from tests.transactions.model.pages import MAIN, Limit, Offer, Place, Price, Purse, Refused
@@ -74,7 +74,7 @@ class Bank:
             cap=OWN_OFFER.cap * KOBO, budget=OWN_OFFER.left * KOBO, biller=code,
             starts_at=clock.now() - timedelta(days=1),
         )  # fmt: skip
-        return cls(people, StaffFactory(), StaffFactory(), campaign)
+        return cls(people, StaffFactory(), ManagerFactory(), campaign)
 
     def book(self) -> Book:
         """Return the book on its first page."""

@@ -1,4 +1,5 @@
 -- Requests of the other kinds, whose table is gone by now, are gone with it.
+SET LOCAL lock_timeout = '5s';
 ALTER TABLE transactions_adjustment
     DROP CONSTRAINT adjustment_is_a_request;
 ALTER TABLE transactions_adjustment RENAME COLUMN request_id TO id;
@@ -20,8 +21,10 @@ SET amount = r.amount, currency = r.currency, reason = r.reason,
     decided_at = r.decided_at, transaction_id = r.result_id
 FROM fintech_core_approvalrequest r
 WHERE r.id = a.id;
+ALTER TABLE fintech_core_approvalrequest DISABLE TRIGGER approvals_stay;
 DELETE FROM fintech_core_approvalrequest;
 SET CONSTRAINTS ALL IMMEDIATE;
+ALTER TABLE fintech_core_approvalrequest ENABLE ALWAYS TRIGGER approvals_stay;
 
 ALTER TABLE transactions_adjustment
     ALTER COLUMN amount SET NOT NULL,

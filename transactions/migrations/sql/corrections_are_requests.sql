@@ -1,4 +1,7 @@
 -- Who asked for a correction, who decided and what came of it move to the table of all such requests, under its id.
+-- Dropping a foreign key locks the table that it names: who cannot have that soon gives way to the service.
+SET LOCAL lock_timeout = '5s';
+
 INSERT INTO fintech_core_approvalrequest (id, kind, amount, currency, reason, status, requested_by_id, requested_at,
                                           decided_by_id, decided_at, result_id)
 SELECT id, 'adjustment', amount, currency, reason,

@@ -1,0 +1,2 @@
+DROP TRIGGER ledger_undoings_keep_their_terms ON transactions_undoing;
+DROP TRIGGER ledger_corrections_keep_their_terms ON transactions_adjustment;
