@@ -35,6 +35,7 @@ from fintech_core import clock
 log = structlog.get_logger(__name__)
 
 LIMIT_S: Final = 5.0
+GIVEN_UP_S: Final = 60.0
 PART_LIMIT_MS: Final = 1_000
 MOST_COUNTED: Final = 10_000
 OPENMETRICS: Final = "application/openmetrics-text"
@@ -156,7 +157,8 @@ class _Reading:
         self._found: dict[str, list[Sample]] = {}
 
     def is_over(self) -> bool:
-        return self._done.is_set()
+        """Say whether it has ended, or hangs for so long (on a connection that a proxy keeps alive) that it may."""
+        return self._done.is_set() or time.monotonic() - self._started > GIVEN_UP_S
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="metrics", daemon=True).start()
@@ -176,8 +178,10 @@ class _Reading:
                     break
                 self._read(name, part)
         finally:
-            connections.close_all()
-            self._done.set()
+            try:
+                connections.close_all()
+            finally:
+                self._done.set()
 
     def _read(self, name: str, part: Part) -> None:
         try:
@@ -198,8 +202,9 @@ class _Latest:
     def reading(self) -> _Reading:
         with self._lock:
             if self._reading is None or self._reading.is_over():
-                self._reading = _Reading()
-                self._reading.start()
+                fresh = _Reading()
+                fresh.start()
+                self._reading = fresh
             return self._reading
 
 
@@ -214,7 +219,7 @@ def read_part(part: Part) -> list[Sample]:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT set_config('transaction_read_only', 'on', true), set_config('enable_seqscan', 'off', true),"
-                " set_config('statement_timeout', %s, true)",
+                " set_config('jit', 'off', true), set_config('statement_timeout', %s, true)",
                 [str(PART_LIMIT_MS)],
             )
         return list(part.read())
@@ -222,7 +227,11 @@ def read_part(part: Part) -> list[Sample]:
 
 def collect() -> list[Sample]:
     """Read every part, for ``LIMIT_S`` at most, and say of each whether it failed."""
-    found = _latest.reading().found()
+    try:
+        found = _latest.reading().found()
+    except RuntimeError:  # there is no thread to be had: the page says that nothing could be read
+        log.warning("metrics_not_read")
+        found = {}
     errors = [ERRORS.sample(name not in found, name) for name in _parts]
     return [*errors, *(sample for name in _parts for sample in found.get(name, ()))]
 

@@ -82,3 +82,15 @@ def test_a_shell_prints_the_page_as_the_web_does(
 ) -> None:
     call_command("show_metrics")
     assert "\nfintech_core_money_out_stopped 0.0\n" in capsys.readouterr().out
+
+
+def test_somebody_is_woken_when_only_the_page_is_left() -> None:
+    """Without the database parts end, and with them every alert that names one: some are about the end itself."""
+    awake = [
+        rule["alert"] for rule in rules() if rule["labels"]["severity"] == "page" and _speaks_alone(rule)
+    ]
+    assert {"DatabaseUnread", "NoHeartbeat", "VerificationOld"} <= set(awake)
+
+
+def _speaks_alone(rule: dict[str, Any]) -> bool:
+    return "metrics_errors{" in rule["expr"] or "absent(" in rule["expr"]

@@ -180,6 +180,36 @@ class TestFailures:
 
 
 class TestHanging:
+    def test_a_process_without_a_thread_to_spare_says_that_nothing_was_read_and_reads_again(
+        self, registry: None, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(_thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        metrics.register("one", lambda: seen(1), SEEN, in_database=False)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            assert told(client) == {("metrics_errors", "one"): 1}
+        assert told(client) == {("metrics_errors", "one"): 0, ("seen", "it"): 1}
+
+    def test_a_reading_that_hangs_for_long_is_given_up(
+        self, registry: None, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(metrics, "LIMIT_S", 0.1)
+        monkeypatch.setattr(metrics, "GIVEN_UP_S", 0.3)
+        never, first = threading.Event(), [True]
+
+        def hang_once() -> Iterable[Sample]:
+            if first and first.pop():
+                never.wait(5)
+            return seen(1)
+
+        metrics.register("one", hang_once, SEEN, in_database=False)
+        assert told(client) == {("metrics_errors", "one"): 1}
+        time.sleep(0.3)
+        assert told(client) == {("metrics_errors", "one"): 0, ("seen", "it"): 1}
+        never.set()
+
     def test_what_hangs_is_not_waited_for_and_its_old_values_are_never_told(
         self, registry: None, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
