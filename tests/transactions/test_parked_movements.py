@@ -21,6 +21,7 @@ from tests.transactions.test_pages import ids, pages
 from transactions import selectors
 from transactions.drafts import Post
 from transactions.models import ParkedCredit, Transaction
+from transactions.rendering import masked_name
 from transactions.services.releasing import release_for
 from transactions.verification import verify
 from users.models import User
@@ -204,6 +205,16 @@ class TestRefund:
             assert (given["id"], given["direction"], given["parked_credit"]) == (made["id"], "out", None)
             assert arrived(rows) == main_wallet(receiver).balance == 0
             release_for(owner_id=customer.pk)
+
+    def test_shows_its_giver_the_receivers_wallet_where_it_stands_in_suspense(
+        self, api: Api, staff: APIClient, refunded: tuple[User, User, Transaction]
+    ) -> None:
+        customer, receiver, original = refunded
+        path = f"/api/v1/transactions/{give_back(staff, original)['id']}/entries"
+        seen = {person: api(person).get(path).json() for person in (customer, receiver)}
+        accounts = {person: [line["account"] for line in lines["results"]] for person, lines in seen.items()}
+        assert accounts[customer] == ["wallet:Chidi O.", "suspense"]
+        assert accounts[receiver] == ["wallet:main", f"wallet:{masked_name(customer)}"]
 
     def test_that_lands_at_once_says_so_to_staff(
         self, staff: APIClient, refunded: tuple[User, User, Transaction]

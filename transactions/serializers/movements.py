@@ -21,9 +21,11 @@ from fintech_core.serializers import (
     amount_text,
     instant,
 )
+from transactions.chart import SUSPENSE
 from transactions.enums import Direction, ParkedCreditStatus, TransactionStatus, TransactionType
-from transactions.models import LedgerEntry
+from transactions.models import LedgerEntry, Transaction
 from transactions.rendering import counterparty_name, masked_name
+from users.models import User
 
 MAX_METADATA_KEYS = 20
 MAX_METADATA_TEXT = 500
@@ -183,6 +185,9 @@ class EntryResponse(serializers.Serializer[Any]):
         account = instance.account.code
         if wallet is not None:
             account = f"wallet:{wallet.kind}" if own else f"wallet:{masked_name(wallet.owner)}"
+        elif account == SUSPENSE and (receiver := self._somebody_else(instance.transaction)) is not None:
+            # That its receiver cannot have it yet is nobody else's business.
+            account = f"wallet:{masked_name(receiver)}"
         after = instance.wallet_balance_after if own else None
         return {
             "account": account,
@@ -191,6 +196,10 @@ class EntryResponse(serializers.Serializer[Any]):
             "currency": instance.currency,
             "balance_after": None if after is None else amount_text(after, instance.currency),
         }
+
+    def _somebody_else(self, movement: Transaction) -> User | None:
+        """Return who gets the money of a movement, if it is somebody else than the viewer."""
+        return None if movement.to_user_id == self.context["viewer_id"] else movement.to_user
 
 
 class WalletLineResponse(serializers.Serializer[Any]):
