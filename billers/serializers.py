@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from billers.enums import AmountType, BillStatus, Category, Subscription
-from billers.models import Biller, Quote
+from billers.models import Biller, Product, Quote
 from billers.selectors import status_of
 from fintech_core.serializers import (
     AmountField,
@@ -144,11 +144,17 @@ class ProductResponse(serializers.Serializer[Any]):
     max_amount = AmountText(allow_null=True, help_text="The most that can be paid.")
     currency = serializers.CharField()
     customer_id_label = serializers.CharField()
-    fee = AmountText(help_text="What comes on top.")
+    fee = serializers.SerializerMethodField(
+        help_text="What comes on top for you; of a range the least of it, a quote for an amount tells it exactly."
+    )
+
+    def get_fee(self, product: Product) -> str:
+        """Write the fee."""
+        return amount_text(self.context["fee_of"](product, product.amount), product.currency)
 
 
 class BillerResponse(serializers.Serializer[Any]):
-    """A biller with what it sells; ``statuses`` of the vendors come in the context."""
+    """A biller with what it sells; ``statuses`` of the vendors and ``fee_of`` its customer come in the context."""
 
     code = serializers.CharField()
     name = serializers.CharField()

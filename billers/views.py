@@ -1,6 +1,7 @@
 """Routes of bills: what can be paid, what it will cost, paying, and what was paid."""
 
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from billers.serializers import (
     QuoteResponse,
     ValidateBillRequest,
 )
+from billers.services.pricing import fee_of
 from fintech_core import clock
 from fintech_core.api import PAGING, ApiViewSet
 from fintech_core.exceptions import request_id_of
@@ -48,14 +50,21 @@ class BillerViewSet(ApiViewSet):
         """List billers with their products, by name."""
         query = self.read_query(BillerQuery)
         page = self.paginate_queryset(selectors.list_billers(**query))
-        context = {"statuses": selectors.vendor_statuses()}
-        return self.get_paginated_response(BillerResponse(page, many=True, context=context).data)
+        return self.get_paginated_response(BillerResponse(page, many=True, context=self._shown()).data)
 
     @extend_schema(operation_id="get_biller", responses=BillerResponse)
     def retrieve(self, request: Request, code: str) -> Response:
         """Show one biller with its products."""
         biller = selectors.get_biller(code=code)
-        return Response(BillerResponse(biller, context={"statuses": selectors.vendor_statuses()}).data)
+        return Response(BillerResponse(biller, context=self._shown()).data)
+
+    def _shown(self) -> dict[str, Any]:
+        """Return what the catalogue tells of this moment and this customer."""
+        tier = signed_in_user(self.request).kyc_tier
+        return {
+            "statuses": selectors.vendor_statuses(),
+            "fee_of": partial(fee_of, tier=tier, now=clock.now()),
+        }
 
     @extend_schema(operation_id="list_biller_categories", responses=CategoriesResponse)
     def categories(self, request: Request) -> Response:

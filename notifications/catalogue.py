@@ -146,7 +146,7 @@ CATALOGUE: dict[str, EventType] = _catalogue(
             "Money came in through a gateway.",
             Category.MONEY,
             fields=(*_FUNDING, "transaction_id"),
-            optional=("gateway",),
+            optional=("fee", "gateway"),
             channels=BOTH,
         ),
         EventType(

@@ -28,7 +28,7 @@ class PaymentInline(ReadOnlyInline):
     """What the gateway received for a funding."""
 
     model = Payment
-    fields = ("vendor_payment_id", "state", "amount", "currency", "charged", "paid_at", "transaction")
+    fields = ("vendor_payment_id", "state", "amount", "fee", "currency", "charged", "paid_at", "transaction")
 
 
 @admin.register(PaymentIntent)
@@ -40,6 +40,7 @@ class PaymentIntentAdmin(ReadOnlyModelAdmin):
         "status",
         "gateway",
         "amount",
+        "fee",
         "currency",
         "credited",
         "created_at",
@@ -70,6 +71,7 @@ class PaymentAdmin(ReadOnlyModelAdmin):
         "gateway",
         "state",
         "amount",
+        "fee",
         "currency",
         "charged",
         "paid_at",

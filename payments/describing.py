@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from fintech_core.documents import Attempt, Document
+from fintech_core.money import for_people
 from payments.models import Payment
 
 
@@ -16,6 +17,8 @@ def describe_payment(payment_id: UUID) -> Document | None:
         "gateway": payment.gateway,
         "gateway's id": payment.vendor_payment_id,
         "state": payment.state,
+        "received": for_people(payment.amount, payment.currency),
+        "of it our fee": for_people(payment.fee, payment.currency),
         "intent": f"{payment.intent.reference}, {payment.intent.status}",
     }
     attempts = tuple(

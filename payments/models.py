@@ -128,7 +128,7 @@ class Payment(models.Model):
     attempt = models.ForeignKey(CheckoutAttempt, on_delete=models.PROTECT, related_name="payments")
     state = models.CharField(max_length=10, choices=PaymentState)
     amount = MoneyField(help_text="What is booked: never the gateway's fee that the payer bore on top")
-    fee = MoneyField(default=Decimal(0), help_text="What of it is our fee")
+    fee = MoneyField(default=Decimal(0), db_default=Decimal(0), help_text="What of it is our fee")
     charged = MoneyField(help_text="What the payer was charged")
     currency = models.CharField(max_length=3)
     paid_at = models.DateTimeField(null=True, help_text="The gateway's time: evidence, it orders nothing")

@@ -45,7 +45,7 @@ def render(transaction: Transaction, *, viewer_id: UUID, links: Links | None = N
     links = links or Links.of(transaction)
     received = transaction.from_user_id != viewer_id and transaction.to_user_id == viewer_id
     currency = transaction.currency
-    amount, fee = amount_for(transaction, viewer_id), transaction.fee * 0 if received else transaction.fee
+    amount, fee = amount_for(transaction, viewer_id), fee_for(transaction, viewer_id)
     direction = direction_for(transaction, viewer_id)
     pending = transaction.status == TransactionStatus.PENDING
     return {
@@ -102,6 +102,16 @@ def amount_for(transaction: Transaction, viewer_id: UUID) -> Decimal:
     if direction_for(transaction, viewer_id) == "out" and transaction.reverses is not None:
         return transaction.amount - transaction.reverses.fee
     return transaction.amount
+
+
+def fee_for(transaction: Transaction, viewer_id: UUID) -> Decimal:
+    """Return what a movement cost this viewer on top: its fee for who paid it, nothing for who received money.
+
+    A funding has no sender of ours; whoever gets it has paid it.
+    """
+    received = transaction.from_user_id != viewer_id and transaction.to_user_id == viewer_id
+    paid_in = transaction.type == TransactionType.FUNDING
+    return transaction.fee * 0 if received and not paid_in else transaction.fee
 
 
 def direction_for(transaction: Transaction, viewer_id: UUID) -> str:

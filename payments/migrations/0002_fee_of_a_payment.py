@@ -14,7 +14,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="payment",
             name="fee",
-            field=fintech_core.fields.MoneyField(default=Decimal(0), help_text="What of it is our fee"),
+            field=fintech_core.fields.MoneyField(
+                db_default=Decimal(0), default=Decimal(0), help_text="What of it is our fee"
+            ),
         ),
         migrations.AlterField(
             model_name="payment",

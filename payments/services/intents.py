@@ -14,7 +14,9 @@ from uuid import UUID
 from django.db import transaction
 
 from fintech_core import audit, crashpoints, jobs, state
+from fintech_core.exceptions import FieldError
 from fintech_core.ids import new_reference
+from fintech_core.money import MAX_INTEGER_DIGITS
 from payments import ladders
 from payments.enums import INTENT_SOURCES, OPEN_INTENTS, AttemptStatus, IntentStatus
 from payments.errors import IntentAlreadyPaid, IntentNotOpen
@@ -27,6 +29,7 @@ from users.models import User
 from wallet.selectors import get_main_wallet
 
 SWEEP_LIMIT = 200
+TOO_MUCH = Decimal(10) ** MAX_INTEGER_DIGITS
 
 
 @transaction.atomic
@@ -36,18 +39,21 @@ def create_payment_intent(
     """Store a funding of ``amount`` (major units) and ring for its checkout after commit.
 
     The fee of the rules, for the user's tier at this moment, is asked for on top and stays as it is told here.
-    Raises NotFound when the user has no wallet in this currency.
+    Raises NotFound when the user has no wallet in this currency, FieldError when amount and fee cannot be kept.
     """
     wallet = get_main_wallet(user_id=user.pk, currency=currency)
+    fee = fees.fee_for(
+        kind=TransactionType.FUNDING, amount=amount, currency=currency, tier=user.kyc_tier, at=now
+    )
+    if amount + fee >= TOO_MUCH:
+        raise FieldError("amount", "invalid_amount", "Amount and fee together have too many digits.")
     intent = PaymentIntent.objects.create(
         user=user,
         wallet=wallet,
         reference=new_reference("FND"),
         gateway=gateway,
         amount=amount,
-        fee=fees.fee_for(
-            kind=TransactionType.FUNDING, amount=amount, currency=currency, tier=user.kyc_tier, at=now
-        ),
+        fee=fee,
         currency=currency,
         callback_url=callback_url,
         created_at=now,

@@ -6,7 +6,7 @@ gateway's payment is stored once (unique by its id there), the ledger credits it
 moves, the event is written. If the process dies before COMMIT nothing has happened and the next question settles.
 
 What is credited: the lesser of asked and charged, whatever the intent's amount was, without the intent's fee, which is
-earned once, of the first payment that is more than it. A part payment is credited as it came; the intent then stays
+earned once, of what comes first. A part payment is credited as it came; the intent then stays
 ``processing`` until what its payments brought the wallet reaches the amount, or expires with what came.
 Another currency than the intent's is booked to ``suspense`` (where this house keeps that currency) and waits for staff.
 A late success credits from every status. A credit that may not land parks itself in the ledger.
@@ -18,6 +18,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import Sum
 
 from fintech_core import audit, crashpoints, money, state
 from fintech_core.money import format_amount
@@ -124,10 +125,15 @@ def _book(intent: PaymentIntent, attempt: CheckoutAttempt, paid: VendorPayment, 
 
 
 def _fee_of(intent: PaymentIntent, paid: Decimal) -> Decimal:
-    """Return what of a payment on a locked intent is its fee: all of it once, and never the whole of a payment."""
-    if not intent.fee or paid <= intent.fee or intent.payments.filter(fee__gt=0).exists():
+    """Return what of a payment on a locked intent is its fee: what is left of it, and never the whole of a payment.
+
+    A payment that was reversed gave its fee back.
+    """
+    if not intent.fee:
         return Decimal(0)
-    return intent.fee
+    standing = intent.payments.filter(transaction__reversed_by=None)
+    taken = standing.aggregate(total=Sum("fee"))["total"] or Decimal(0)
+    return min(max(intent.fee - taken, Decimal(0)), paid - money.quantum(intent.currency))
 
 
 def _credited(intent: PaymentIntent, payment: Payment, booked: Transaction, now: datetime) -> None:
@@ -145,6 +151,7 @@ def _credited(intent: PaymentIntent, payment: Payment, booked: Transaction, now:
     payload = {
         **_facts(intent),
         "amount": format_amount(payment.landed, payment.currency),
+        "fee": format_amount(payment.fee, payment.currency),
         "transaction_id": str(booked.pk),
     }
     publish(type="funding.succeeded", user_id=intent.user_id, payload=payload)

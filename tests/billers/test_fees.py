@@ -67,6 +67,13 @@ class TestBills:
         assert (quote["amount"], quote["fee"], quote["total"]) == (None, "25.00", None)
         assert pay(client, quote_id=quote["quote_id"]).json()["fee"] == "160.00"
 
+    def test_the_catalogue_tells_it_or_the_least_of_it(self, api: Api, vendor: Merchant) -> None:
+        client = api(customer())
+        (prepaid, *_) = client.get("/api/v1/billers/ikeja-electric").json()["products"]
+        fixed = client.get("/api/v1/billers/gotv").json()["products"][0]
+        assert (prepaid["amount"], prepaid["fee"]) == (None, "25.00")
+        assert Decimal(fixed["fee"]) == max(Decimal(25), 10 + round(Decimal(fixed["amount"]) * 15 / 1000, 2))
+
     def test_each_tier_has_its_own(self, vendor: Merchant) -> None:
         charge_transfers(type="bill_payment", tier=1, flat=Decimal(0), basis_points=0, minimum=Decimal(0))
         assert bench.new_payment().fee == 0

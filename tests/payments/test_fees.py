@@ -55,6 +55,13 @@ def receive(intent: PaymentIntent, payment_id: str, amount: str) -> None:
     intent.refresh_from_db()
 
 
+def reverse(original: Transaction) -> Transaction:
+    with transaction.atomic():
+        return TransactionService.reverse(
+            original, actor=StaffFactory(), reason="chargeback", now=timezone.now()
+        )
+
+
 def earned() -> Decimal:
     lines = LedgerEntry.objects.filter(account__code="fees:funding")
     return sum((line.amount if line.direction == "credit" else -line.amount for line in lines), Decimal(0))
@@ -78,12 +85,11 @@ class TestFunding:
             "customer_wallets": ("credit", AMOUNT),
             "fees:funding": ("credit", FEE),
         }
-        assert Event.objects.get(type="funding.succeeded").payload["amount"] == "2500.00"
+        told = Event.objects.get(type="funding.succeeded").payload
+        assert (told["amount"], told["fee"]) == ("2500.00", "47.50")
         assert verify().findings == ()
 
-    def test_the_api_tells_it_and_the_receiver_of_the_movement_sees_none(
-        self, api: Callable[..., APIClient], vendor: Merchant
-    ) -> None:
+    def test_whoever_paid_it_is_shown_it(self, api: Callable[..., APIClient], vendor: Merchant) -> None:
         intent = started_intent()
         pay(vendor, intent)
         confirm(intent)
@@ -91,7 +97,7 @@ class TestFunding:
         told = client.get(f"/api/v1/payments/intents/{intent.pk}").json()
         assert (told["amount"], told["fee"]) == ("2500.00", "47.50")
         shown = client.get(f"/api/v1/transactions/{told['transaction_id']}").json()
-        assert (shown["amount"], shown["fee"], shown["total"]) == ("2500.00", "0.00", "2500.00")
+        assert (shown["amount"], shown["fee"], shown["total"]) == ("2500.00", "47.50", "2547.50")
 
     def test_a_dry_run_tells_the_fee_before_anything_is_asked_for(
         self, api: Callable[..., APIClient], vendor: Merchant
@@ -110,26 +116,40 @@ class TestFunding:
         confirm(intent)
         assert (earned(), intent.credited) == (FEE, AMOUNT)
 
+    @pytest.mark.parametrize("path", ["/wallet/fund", "/wallet/fund?dry_run=true"])
+    def test_what_cannot_be_kept_with_its_fee_is_refused(
+        self, api: Callable[..., APIClient], path: str
+    ) -> None:
+        answer = api(UserFactory()).post(
+            f"/api/v1{path}", {"amount": "999999999999999.99"}, format="json",
+            headers={"Idempotency-Key": str(uuid4())},
+        )  # fmt: skip
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "invalid_amount")
+        assert not PaymentIntent.objects.exists()
+
 
 class TestPaymentsInParts:
-    def test_the_fee_is_taken_once_of_the_first_that_is_more_than_it(self, vendor: Merchant) -> None:
+    def test_the_fee_is_taken_once_of_what_comes_first(self, vendor: Merchant) -> None:
         intent = started_intent()
-        receive(intent, "1", "47.50")
-        assert (intent.status, intent.credited, earned()) == (IntentStatus.PROCESSING, Decimal("47.50"), 0)
-        receive(intent, "2", "1000.00")
+        receive(intent, "1", "20.00")
         assert (intent.status, intent.credited, earned()) == (
-            IntentStatus.PROCESSING,
-            Decimal("1000.00"),
-            FEE,
-        )
-        receive(intent, "3", "1500.00")
+            IntentStatus.PROCESSING, Decimal("0.01"), Decimal("19.99"),
+        )  # fmt: skip
+        receive(intent, "2", "1000.00")
+        assert (intent.status, earned()) == (IntentStatus.PROCESSING, FEE)
+        receive(intent, "3", "1527.50")
         assert (intent.status, intent.credited, earned()) == (IntentStatus.SUCCEEDED, AMOUNT, FEE)
         assert main_wallet(intent.user).balance == AMOUNT
-        assert list(Payment.objects.order_by("vendor_payment_id").values_list("fee", flat=True)) == [
-            0,
-            FEE,
-            0,
-        ]
+        fees_taken = Payment.objects.order_by("vendor_payment_id").values_list("fee", flat=True)
+        assert list(fees_taken) == [Decimal("19.99"), Decimal("27.51"), 0]
+        assert verify().findings == ()
+
+    def test_who_pays_again_after_a_reversal_pays_the_fee_again(self, vendor: Merchant) -> None:
+        intent = started_intent()
+        receive(intent, "1", "2547.50")
+        reverse(Transaction.objects.get())
+        receive(intent, "2", "2547.50")
+        assert (main_wallet(intent.user).balance, earned()) == (AMOUNT, FEE)
         assert verify().findings == ()
 
     def test_who_pays_the_same_checkout_twice_pays_one_fee(self, vendor: Merchant) -> None:
@@ -162,9 +182,6 @@ class TestWhatComesAfter:
     def test_a_reversal_gives_the_gateway_amount_and_fee_back(self, vendor: Merchant) -> None:
         intent = started_intent()
         receive(intent, "1", "2547.50")
-        with transaction.atomic():
-            mirror = TransactionService.reverse(
-                Transaction.objects.get(), actor=StaffFactory(), reason="chargeback", now=timezone.now()
-            )
+        mirror = reverse(Transaction.objects.get())
         assert (mirror.amount, main_wallet(intent.user).balance, earned()) == (AMOUNT + FEE, 0, 0)
         assert verify().findings == ()

@@ -14,6 +14,7 @@ from transactions.receipts.codes import code_of, read
 from transactions.rendering import (
     amount_for,
     counterparty_name,
+    fee_for,
     is_release,
     masked_name,
     parked_credit_of,
@@ -78,7 +79,7 @@ def receipt_for(*, user: User, transaction_id: UUID) -> Receipt:
         sender=other if received else own,
         receiver=own if incoming else other,
         amount=amount_for(found, user.pk),
-        fee=found.fee * 0 if received else found.fee,
+        fee=fee_for(found, user.pk),
     )
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from fintech_core import audit
+from fintech_core import audit, money
 from fintech_core.audit import Actor
 from transactions import fees
 from transactions.errors import FeeRuleRefused
@@ -39,6 +39,10 @@ def add_fee_rule(
         raise FeeRuleRefused("A fee takes effect a minute after it is saved, or later.")
     if kind not in fees.EARNED_ON:
         raise FeeRuleRefused(f"A {kind} is not charged by a rule.")
+    if not money.is_enabled(currency):
+        raise FeeRuleRefused(f"{currency} is not kept here.")
+    if any(figure is not None and figure % money.quantum(currency) for figure in (flat, minimum, cap)):
+        raise FeeRuleRefused(f"Amounts in {currency} have {money.decimals(currency)} decimals.")
     if flat < 0 or minimum < 0 or not 0 <= basis_points <= ALL or (cap is not None and cap < minimum):
         raise FeeRuleRefused("A fee is not negative, a percentage at most 100, a cap not below the minimum.")
     twins = FeeRule.objects.filter(type=kind, currency=currency, effective_from=effective_from)

@@ -242,7 +242,7 @@ def _write_down(verb: str, undone: Transaction, made: Transaction, actor: Actor 
                 "transaction_id": str(undone.pk),
                 {"reversed": "reversal_id", "refunded": "refund_id"}[verb]: str(made.pk),
                 "reference": undone.reference,
-                "amount": f"{amount:f}",
+                "amount": format_amount(amount, undone.currency),
                 "currency": undone.currency,
             },
         )
