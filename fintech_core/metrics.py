@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 LIMIT_S: Final = 5.0
 GIVEN_UP_S: Final = 60.0
+MOST_HUNG: Final = 2
 PART_LIMIT_MS: Final = 1_000
 MOST_COUNTED: Final = 10_000
 OPENMETRICS: Final = "application/openmetrics-text"
@@ -157,8 +158,12 @@ class _Reading:
         self._found: dict[str, list[Sample]] = {}
 
     def is_over(self) -> bool:
-        """Say whether it has ended, or hangs for so long (on a connection that a proxy keeps alive) that it may."""
-        return self._done.is_set() or time.monotonic() - self._started > GIVEN_UP_S
+        """Say whether it has ended."""
+        return self._done.is_set()
+
+    def hangs(self) -> bool:
+        """Say whether it waits for so long, on a connection that a proxy keeps alive, that another may begin."""
+        return not self.is_over() and time.monotonic() - self._started > GIVEN_UP_S
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="metrics", daemon=True).start()
@@ -198,14 +203,23 @@ class _Latest:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._reading: _Reading | None = None
+        self._hung: list[_Reading] = []
 
     def reading(self) -> _Reading:
         with self._lock:
-            if self._reading is None or self._reading.is_over():
+            if self._reading is None or self._reading.is_over() or self._may_be_given_up(self._reading):
                 fresh = _Reading()
                 fresh.start()
                 self._reading = fresh
             return self._reading
+
+    def _may_be_given_up(self, reading: _Reading) -> bool:
+        """Say whether to begin another beside one that hangs: each keeps a thread and a connection."""
+        self._hung = [earlier for earlier in self._hung if not earlier.is_over()]
+        if not reading.hangs() or len(self._hung) >= MOST_HUNG:
+            return False
+        self._hung.append(reading)
+        return True
 
 
 _latest = _Latest()

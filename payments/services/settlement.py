@@ -12,8 +12,10 @@ Another currency than the intent's is booked to ``suspense`` (where this house k
 A late success credits from every status. A credit that may not land parks itself in the ledger.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -108,20 +110,33 @@ def _book(intent: PaymentIntent, attempt: CheckoutAttempt, paid: VendorPayment, 
     if paid.currency != intent.currency:
         _keep_apart(intent, payment, now)
         return
-    payment.fee = _fee_of(intent, paid.amount)
-    draft = funding_draft(
-        wallet_id=intent.wallet_id,
-        user_id=intent.user_id,
-        amount=payment.landed,
-        fee=payment.fee,
-        currency=paid.currency,
-        source_account=chart.gateway_clearing(attempt.gateway),
-        source=Source("payment", payment.pk),
-    )
-    booked = TransactionService.post(draft, now=now)
+    booked = TransactionService.post(_credit(intent, payment), now=now)
+    payment.fee = booked.fee
     payment.state, payment.transaction = PaymentState.CREDITED, booked
     payment.save(force_insert=True)
     _credited(intent, payment, booked, now)
+
+
+def _credit(intent: PaymentIntent, payment: Payment) -> TransactionDraft:
+    """Draft the credit of a payment; what of it is the fee is found out once the wallet is locked.
+
+    A reversal of an earlier payment holds that lock, and gives its fee back.
+    """
+    draft_of = partial(
+        funding_draft,
+        wallet_id=intent.wallet_id,
+        user_id=intent.user_id,
+        currency=payment.currency,
+        source_account=chart.gateway_clearing(payment.gateway),
+        source=Source("payment", payment.pk),
+    )
+
+    def with_fee(draft: TransactionDraft) -> TransactionDraft:
+        fee = _fee_of(intent, payment.amount)
+        charged = draft_of(amount=payment.amount - fee, fee=fee)
+        return replace(draft, amount=charged.amount, fee=charged.fee, legs=charged.legs)
+
+    return replace(draft_of(amount=payment.amount), guard=with_fee)
 
 
 def _fee_of(intent: PaymentIntent, paid: Decimal) -> Decimal:

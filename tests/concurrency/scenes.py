@@ -123,8 +123,9 @@ class Scene:
     @cached_property
     @transaction.atomic
     def frozen(self) -> Wallet:
-        """Ada's wallet, which is frozen; what came when it was frozen before still waits."""
+        """Ada's wallet, which is frozen; what came when it was frozen before still waits, and what was asked for."""
         assert self.parked
+        assert self.undoing
         self.freeze(self.adas)
         return self.adas
 

@@ -1,12 +1,14 @@
 """A fee on funding: told with the intent, asked for on top, earned once, never credited."""
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -60,6 +62,27 @@ def reverse(original: Transaction) -> Transaction:
         return TransactionService.reverse(
             original, actor=StaffFactory(), reason="chargeback", now=timezone.now()
         )
+
+
+def in_a_session_of_its_own(work: Callable[[], None]) -> None:
+    try:
+        work()
+    finally:
+        connection.close()
+
+
+def wait_until_somebody_waits() -> None:
+    """Return once a session waits for a lock that this one holds."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            )
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.02)
+    pytest.fail("nobody waits")
 
 
 def earned() -> Decimal:
@@ -149,6 +172,22 @@ class TestPaymentsInParts:
         receive(intent, "1", "2547.50")
         reverse(Transaction.objects.get())
         receive(intent, "2", "2547.50")
+        assert (main_wallet(intent.user).balance, earned()) == (AMOUNT, FEE)
+        assert verify().findings == ()
+
+    def test_a_payment_that_waits_for_a_reversal_bears_the_fee_that_it_gives_back(
+        self, vendor: Merchant
+    ) -> None:
+        intent = started_intent()
+        receive(intent, "1", "2547.50")
+        with ThreadPoolExecutor(1) as pool:
+            with transaction.atomic():
+                TransactionService.reverse(
+                    Transaction.objects.get(), actor=StaffFactory(), reason="chargeback", now=timezone.now()
+                )
+                second = pool.submit(in_a_session_of_its_own, lambda: receive(intent, "2", "2547.50"))
+                wait_until_somebody_waits()
+            second.result(10)
         assert (main_wallet(intent.user).balance, earned()) == (AMOUNT, FEE)
         assert verify().findings == ()
 

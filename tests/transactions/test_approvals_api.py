@@ -66,6 +66,7 @@ class TestRoutes:
         assert main_wallet(original.from_user).balance == 40
         assert api(maker).get(where).json() == listed
         assert api(self.clerk("view_adjustment")).get(where).status_code == 403
+        assert api(self.clerk(f"{verb}_transaction")).get(where).status_code == 403
         checker = self.clerk("decide_undoing")
         tried = api(checker).post(f"{path}?dry_run=true", {}, format="json")
         assert (tried.status_code, tried.json()["dry_run"]) == (200, True)
@@ -80,6 +81,7 @@ class TestRoutes:
     def test_rejected_nothing_moves_and_whoever_asked_is_told(self, api: Callable[..., APIClient]) -> None:
         original, maker = sent(), self.clerk("reverse_transaction")
         where = self.ask(api(maker), "reverse", original)["Location"]
+        assert api(maker).get(where).json()["status"] == "pending"
         path, checker = f"{where}/reject", self.clerk("decide_undoing")
         done = api(checker).post(path, {"reason": "not ours"}, format="json").json()
         assert (done["status"], done["transaction_id"]) == ("rejected", None)

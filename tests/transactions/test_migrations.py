@@ -9,12 +9,14 @@ from django.db import IntegrityError, connections
 from fintech_core import clock
 from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
+from tests.transactions.requests import asked_for
 from tests.transactions.story import happened, transfer_draft
 from tests.transactions.test_adjustments import asked, booked
 from transactions.drafts import Post
-from transactions.models import Adjustment, Transaction
+from transactions.models import Adjustment, Transaction, Undoing
 from transactions.sealing import chain
 from transactions.services.adjustments import reject_adjustment
+from transactions.services.undoing_by_staff import book_undoing
 from transactions.verification import verify
 from wallet.models import Wallet
 
@@ -108,6 +110,17 @@ def histories() -> dict[str, bool]:
 
 class TestRequests:
     """Corrections that became requests like those of reversals and refunds, and back."""
+
+    def test_the_way_back_is_refused_once_two_people_have_decided_a_reversal(self) -> None:
+        ada, chidi = UserFactory(), UserFactory()
+        fund(ada, "100.00")
+        original = happened(Post(transfer_draft(main_wallet(ada), main_wallet(chidi), "10.00")))
+        request = asked_for(original, ManagerFactory())
+        book_undoing(undoing_id=request.pk, checker=StaffFactory(), reason="seen", now=clock.now())
+        with pytest.raises(IntegrityError, match="approvals_stay"):
+            migrate("0020")
+        assert Undoing.objects.get().status == "approved"
+        assert verify().findings == ()
 
     def corrections(self) -> list[tuple[object, ...]]:
         """Return every correction as the table of before has it."""

@@ -133,6 +133,14 @@ class TestAlone:
         undone(REVERSAL, given, maker, owed=True)
         assert asked(REFUND, original, maker, "0.01").amount == Decimal("0.01")
 
+    def test_neither_is_a_reversal_after_a_refund_that_was_taken_back(self, maker: User) -> None:
+        original = sent("50.00")
+        given = undone(REFUND, original, maker)
+        assert isinstance(given, Transaction)
+        spend(original.from_user, "100.00")
+        undone(REVERSAL, given, maker, owed=True)
+        assert asked(REVERSAL, original, maker).amount == 50
+
     def test_what_two_people_have_corrected_is_no_ones_to_reverse_alone(
         self, maker: User, checker: User
     ) -> None:

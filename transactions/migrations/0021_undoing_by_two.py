@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
 
     In SQL, since a model cannot be given another base, and so that corrections keep their ids, which their movements
     name as their source. Nobody asks for a correction or decides one while it runs: the program of before does not know
-    the new tables. The way back forgets requests of reversals and refunds.
+    the new tables. The way back forgets requests of reversals and refunds, and is refused once one was approved.
     """
 
     dependencies = [

@@ -38,10 +38,10 @@ def undo(
     """Reverse or refund a movement, or ask for it where that is more than ``actor`` may decide alone.
 
     ``amount`` is that of a refund in major units, None all that is left. Everything that was ever refunded of the
-    movement counts, also what was taken back, so that neither several small refunds nor one given over and over is a
-    way around a second person. What two people have decided, a correction, is never one person's to reverse. Raises
-    NotFound, ApprovalPending, and what ``TransactionService.reverse`` and ``refund`` raise, whether it is carried out
-    or asked for.
+    movement counts, also what was taken back, so that neither several small refunds nor one given over and over, and
+    a reversal after it, is a way around a second person. What two people have decided, a correction, is never one
+    person's to reverse. Raises NotFound, ApprovalPending, and what ``TransactionService.reverse`` and ``refund``
+    raise, whether it is carried out or asked for.
     """
     original = get_transaction_for_staff(transaction_id=transaction_id)
     with transaction.atomic():
@@ -84,8 +84,8 @@ def reject_undoing(*, undoing_id: UUID, checker: User, reason: str, now: datetim
 def _is_ones_own_to_decide(kind: ApprovalKind, original: Transaction, made: Transaction) -> bool:
     if original.type == TransactionType.ADJUSTMENT:
         return False
-    given = ever_refunded(original) if kind == ApprovalKind.REFUND else made.amount
-    return approvals.may_decide_alone(given, made.currency)
+    mirrored = made.amount if kind == ApprovalKind.REVERSAL else Decimal(0)
+    return approvals.may_decide_alone(ever_refunded(original) + mirrored, made.currency)
 
 
 def _ask(

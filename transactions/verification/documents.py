@@ -56,7 +56,8 @@ UNDONE = Check(
     "transaction",
     """
     SELECT coalesce(t.id::text, 'of request ' || a.id) AS key,
-           coalesce(concat_ws(' ', a.status, a.kind, a.amount, a.currency), 'no request') AS detail
+           CASE WHEN a.id IS NULL THEN 'no request'
+                ELSE concat_ws(' ', a.status, a.kind, a.amount, a.currency) END AS detail
     FROM (SELECT r.*, u.transaction_id, u.book_shortfall
           FROM fintech_core_approvalrequest r LEFT JOIN transactions_undoing u ON u.request_id = r.id
           WHERE (r.kind = 'adjustment') IS NOT TRUE AND (r.status = 'approved') IS NOT FALSE) a

@@ -31,6 +31,11 @@ VIEW: dict[str, str] = {
     ApprovalKind.REVERSAL: "transactions.view_undoing",
     ApprovalKind.REFUND: "transactions.view_undoing",
 }
+ASK: dict[str, str] = {
+    ApprovalKind.ADJUSTMENT: "transactions.add_adjustment",
+    ApprovalKind.REVERSAL: "transactions.reverse_transaction",
+    ApprovalKind.REFUND: "transactions.refund_transaction",
+}
 DECIDE: dict[str, str] = {
     ApprovalKind.ADJUSTMENT: "transactions.decide_adjustment",
     ApprovalKind.REVERSAL: "transactions.decide_undoing",
@@ -54,7 +59,7 @@ class StaffApprovalViewSet(ApiViewSet):
     money_actions: ClassVar = frozenset({"approve"})
     staff_permissions: ClassVar = {
         "list": frozenset(VIEW.values()),
-        "retrieve": frozenset(VIEW.values()),
+        "retrieve": frozenset([*VIEW.values(), *ASK.values()]),
         "approve": frozenset(DECIDE.values()),
         "reject": frozenset(DECIDE.values()),
     }
@@ -72,8 +77,11 @@ class StaffApprovalViewSet(ApiViewSet):
 
     @extend_schema(operation_id="get_approval", responses=ApprovalResponse)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        """Show what was asked for, and what came of it."""
-        return Response(ApprovalResponse(self._permitted(pk, VIEW)).data)
+        """Show what was asked for, and what came of it, to whoever asked, too."""
+        asked = selectors.get_approval(request_id=pk)
+        if asked.requested_by_id != signed_in_user(request).pk:
+            asked = self._permitted(pk, VIEW)
+        return Response(ApprovalResponse(asked).data)
 
     @extend_schema(operation_id="approve", request=ApproveRequest, responses=ApprovalResponse)
     def approve(self, request: Request, pk: UUID) -> Response:
