@@ -1,13 +1,12 @@
 """Reversals and refunds above what one member of staff decides: another one approves, and only then money moves."""
 
-import threading
 from collections.abc import Callable
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
 from fintech_core import clock
@@ -19,6 +18,7 @@ from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.requests import asked_for
 from tests.transactions.story import happened, transfer_draft
+from tests.users.parallel import in_parallel
 from transactions.drafts import Post
 from transactions.enums import ApprovalKind, Direction
 from transactions.errors import AlreadyReversed, InsufficientFunds, RefundExceedsAmount
@@ -332,25 +332,16 @@ class TestApproving:
         assert books() == before
 
 
-def at_once(works: list[Callable[[], object]]) -> list[str]:
-    """Do all at the same time; return what each came to, in order of the alphabet."""
-    codes: list[str] = []
-    start = threading.Barrier(len(works))
+def at_once(count: int, work: Callable[[], object]) -> list[str]:
+    """Do it so many times at once; return what each came to, in order of the alphabet."""
 
-    def do(work: Callable[[], object]) -> None:
-        start.wait(10)
+    def do(_number: int) -> str:
         try:
-            codes.append(type(work()).__name__)
+            return type(work()).__name__
         except DomainError as refusal:
-            codes.append(refusal.code)
-        connection.close()
+            return refusal.code
 
-    threads = [threading.Thread(target=do, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(codes)
+    return sorted(in_parallel(count, do))
 
 
 @pytest.mark.concurrency
@@ -358,12 +349,12 @@ class TestRaces:
     def test_of_twenty_approvals_one_wins(self, committed_db: None) -> None:
         original, maker, checker = sent(), ManagerFactory(), StaffFactory()
         request = asked(REVERSAL, original, maker)
-        came_to = at_once([lambda: booked(request, checker)] * 20)
+        came_to = at_once(20, lambda: booked(request, checker))
         assert came_to == ["Transaction", *["approval_decided"] * 19]
         assert main_wallet(original.from_user).balance == 100
 
     def test_of_six_refunds_of_ten_at_once_the_sixth_needs_somebody_else(self, committed_db: None) -> None:
         original, maker = sent(), StaffFactory()
-        came_to = at_once([lambda: undone(REFUND, original, maker, "10.00")] * 6)
+        came_to = at_once(6, lambda: undone(REFUND, original, maker, "10.00"))
         assert came_to == [*["Transaction"] * 5, "Undoing"]
         assert main_wallet(original.from_user).balance == 90
