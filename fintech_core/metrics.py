@@ -191,9 +191,8 @@ class _Reading:
     def _read(self, name: str, part: Part) -> None:
         try:
             self._found[name] = read_part(part)
-        except (
-            Exception
-        ) as error:  # whatever is down raises in its own way, and the page tells which part it was
+        # Whatever is down raises in its own way, and the page tells which part it was.
+        except Exception as error:
             log.warning("metrics_part_failed", part=name, error=type(error).__name__)
 
 

@@ -91,8 +91,12 @@ def concerned_by(asked: ApprovalRequest) -> list[UUID]:
     """Return whose money a request would move."""
     if asked.kind == ApprovalKind.ADJUSTMENT:
         return [asked.adjustment.wallet.owner_id]
-    undone = asked.undoing.transaction
-    return [side for side in (undone.from_user_id, undone.to_user_id) if side]
+    return sides_of(asked.undoing.transaction)
+
+
+def sides_of(transaction: Transaction) -> list[UUID]:
+    """Return who gave and who got the money of a movement, as far as they are people of ours."""
+    return [side for side in (transaction.from_user_id, transaction.to_user_id) if side]
 
 
 def ways_to_undo(*, transaction_id: UUID) -> set[str]:

@@ -19,8 +19,9 @@ from fintech_core.filters import CurrencyFilter
 from fintech_core.money import for_people
 from transactions.admin.asking import AskedModelAdmin
 from transactions.admin.deciding import DecidedModelAdmin
-from transactions.enums import Direction
+from transactions.enums import ApprovalKind, Direction
 from transactions.models import Adjustment
+from transactions.rights import DECIDE
 from transactions.services import adjustments
 from users.permissions import staff_member
 from wallet.enums import WalletKind
@@ -84,7 +85,7 @@ class AdjustmentAdmin(DecidedModelAdmin, AskedModelAdmin):
     list_select_related = ("wallet__owner", "requested_by", "decided_by")
     ordering = ("-id",)
     sortable_by = ()
-    decide_permission = "transactions.decide_adjustment"
+    decide_permission = DECIDE[ApprovalKind.ADJUSTMENT]
     terms = ("wallet", "shown_owner", "shown_amount", "effective_at")
     readonly_fields = ("shown_owner", *DecidedModelAdmin.readonly_fields)
 

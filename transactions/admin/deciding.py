@@ -1,7 +1,8 @@
 """Requests of staff on which somebody else decides, by a dialog."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -22,8 +23,6 @@ STATUS_COLOURS = {
     str(ApprovalStatus.APPROVED): "success",
     str(ApprovalStatus.REJECTED): "danger",
 }
-
-
 DECISION = (
     "reason", "requested_by", "requested_at", "status", "decided_by", "decided_at", "shown_result",
 )  # fmt: skip
@@ -52,11 +51,6 @@ class DecidedModelAdmin(DocumentModelAdmin):
     def has_decide_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Say whether this person decides requests of this kind."""
         return bool(request.user.has_perm(self.decide_permission))
-
-    def _own(self, object_id: str) -> UUID:
-        """Return the id of a request of this page's kind; another kind takes another permission. Raises Http404."""
-        asked: ApprovalRequest = get_object_or_404(self.model, pk=document_id(object_id))
-        return asked.pk
 
     @display(description="Status", label=STATUS_COLOURS)
     def shown_status(self, row: ApprovalRequest) -> tuple[str, str]:
@@ -88,16 +82,7 @@ class DecidedModelAdmin(DocumentModelAdmin):
     )
     def book(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Carry out what somebody else asked for."""
-        return finish(
-            request,
-            lambda: approvals.approve(
-                request_id=self._own(object_id),
-                checker=staff_member(request),
-                reason=form.cleaned_data["reason"],
-                now=clock.now(),
-            ),
-            done="It is booked.",
-        )
+        return self._decide(approvals.approve, request, form, object_id, done="It is booked.")
 
     @action(
         description="Reject",
@@ -113,13 +98,24 @@ class DecidedModelAdmin(DocumentModelAdmin):
     )
     def reject(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Reject what somebody else asked for."""
-        return finish(
-            request,
-            lambda: approvals.reject(
-                request_id=self._own(object_id),
-                checker=staff_member(request),
-                reason=form.cleaned_data["reason"],
-                now=clock.now(),
-            ),
-            done="It is rejected.",
+        return self._decide(approvals.reject, request, form, object_id, done="It is rejected.")
+
+    def _decide(
+        self,
+        decide: Callable[..., None],
+        request: HttpRequest,
+        form: ReasonForm,
+        object_id: str,
+        *,
+        done: str,
+    ) -> HttpResponse:
+        """Decide a request of this page's kind; another kind takes another permission. Raises Http404 for that."""
+        asked = get_object_or_404(self.model, pk=document_id(object_id))
+        decision = partial(
+            decide,
+            request_id=asked.pk,
+            checker=staff_member(request),
+            reason=form.cleaned_data["reason"],
+            now=clock.now(),
         )
+        return finish(request, decision, done=done)

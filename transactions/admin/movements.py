@@ -23,6 +23,7 @@ from transactions.admin.books import after, on_side
 from transactions.admin.undoing import RefundForm, ReverseForm, amount_of, answered
 from transactions.enums import ApprovalKind, Direction, TransactionStatus
 from transactions.models import LedgerEntry, Transaction, Undoing
+from transactions.rights import ASK
 from transactions.services.undoing_by_staff import undo
 from users.models import User
 from users.permissions import staff_member
@@ -196,7 +197,7 @@ class TransactionAdmin(DocumentModelAdmin):
 
     @action(
         description="Reverse",
-        permissions=["transactions.reverse_transaction"],
+        permissions=[ASK[ApprovalKind.REVERSAL]],
         icon="undo",
         dialog={
             "title": "Reverse this transaction",
@@ -211,7 +212,7 @@ class TransactionAdmin(DocumentModelAdmin):
 
     @action(
         description="Refund",
-        permissions=["transactions.refund_transaction"],
+        permissions=[ASK[ApprovalKind.REFUND]],
         icon="currency_exchange",
         dialog={
             "title": "Refund this transaction",

@@ -17,8 +17,7 @@ from transactions.admin.deciding import DecidedModelAdmin
 from transactions.enums import ApprovalKind
 from transactions.errors import NotRefundable
 from transactions.models import Transaction, Undoing
-
-BOOK_SHORTFALL = "transactions.book_shortfall"
+from transactions.rights import BOOK_SHORTFALL, DECIDE
 
 
 class ReverseForm(ReasonForm):
@@ -74,7 +73,7 @@ class UndoingAdmin(DecidedModelAdmin):
     list_select_related = ("transaction", "requested_by", "decided_by")
     ordering = ("-id",)
     sortable_by = ()
-    decide_permission = "transactions.decide_undoing"
+    decide_permission = DECIDE[ApprovalKind.REVERSAL]
     terms = ("shown_kind", "transaction", "shown_giver", "shown_amount", "shown_payer", "book_shortfall")
     readonly_fields = ("shown_kind", "shown_giver", "shown_payer", *DecidedModelAdmin.readonly_fields)
 

@@ -19,6 +19,7 @@ from transactions.drafts import (
 )
 from transactions.enums import ApprovalKind, Direction, TransactionType
 from transactions.models import Adjustment
+from transactions.rights import ASK
 from transactions.services import months
 from transactions.services.ledger import TransactionService
 from users.models import User
@@ -71,7 +72,7 @@ def book_adjustment(*, adjustment_id: UUID, checker: User, reason: str, now: dat
     meanwhile), InsufficientFunds, RecipientCannotReceive.
     """
     asked = _decidable(adjustment_id, checker)
-    approvals.require_maker(asked, "transactions.add_adjustment")
+    approvals.require_maker(asked, ASK[ApprovalKind.ADJUSTMENT])
     if asked.effective_at is not None:
         months.hold_open(wallet=asked.wallet, effective_at=asked.effective_at, now=now)
     booked = TransactionService.post(_draft(asked, checker), now=now)

@@ -18,6 +18,7 @@ from fintech_core.money import format_amount
 from transactions.drafts import Source
 from transactions.enums import ApprovalKind, TransactionType
 from transactions.models import UNDOING, Transaction, Undoing
+from transactions.rights import ASK, BOOK_SHORTFALL
 from transactions.selectors import ever_refunded, get_transaction_for_staff
 from transactions.services.ledger import TransactionService
 from transactions.services.undoing import require_others
@@ -131,8 +132,7 @@ def _one_after_the_other(original: Transaction) -> None:
 
 def _rights(asked: Undoing) -> list[str]:
     """Return what somebody must be allowed to ask for this."""
-    right = "refund_transaction" if asked.kind == ApprovalKind.REFUND else "reverse_transaction"
-    return [f"transactions.{right}", *(["transactions.book_shortfall"] if asked.book_shortfall else [])]
+    return [ASK[asked.kind], *([BOOK_SHORTFALL] if asked.book_shortfall else [])]
 
 
 def _carry_out(

@@ -15,7 +15,7 @@ from fintech_core.idempotency import Answer
 from fintech_core.models import ApprovalRequest
 from fintech_core.pagination import NewestFirst
 from transactions import selectors
-from transactions.enums import ApprovalKind
+from transactions.rights import ASK, DECIDE, VIEW
 from transactions.serializers.approvals import (
     ApprovalQuery,
     ApprovalResponse,
@@ -25,22 +25,6 @@ from transactions.serializers.approvals import (
 from transactions.services import approvals
 from users.authentication import signed_in_user
 from users.permissions import StaffPermission
-
-VIEW: dict[str, str] = {
-    ApprovalKind.ADJUSTMENT: "transactions.view_adjustment",
-    ApprovalKind.REVERSAL: "transactions.view_undoing",
-    ApprovalKind.REFUND: "transactions.view_undoing",
-}
-ASK: dict[str, str] = {
-    ApprovalKind.ADJUSTMENT: "transactions.add_adjustment",
-    ApprovalKind.REVERSAL: "transactions.reverse_transaction",
-    ApprovalKind.REFUND: "transactions.refund_transaction",
-}
-DECIDE: dict[str, str] = {
-    ApprovalKind.ADJUSTMENT: "transactions.decide_adjustment",
-    ApprovalKind.REVERSAL: "transactions.decide_undoing",
-    ApprovalKind.REFUND: "transactions.decide_undoing",
-}
 
 
 class ByRequest(NewestFirst):

@@ -12,7 +12,8 @@ from fintech_core.api import ApiViewSet
 from fintech_core.headers import IDEMPOTENCY_KEY
 from fintech_core.idempotency import Answer
 from transactions.approval_rendering import APPROVALS, answer_for
-from transactions.enums import Direction
+from transactions.enums import ApprovalKind, Direction
+from transactions.rights import ASK
 from transactions.serializers.approvals import ApprovalAskedResponse
 from transactions.serializers.corrections import AdjustmentRequest
 from transactions.services import adjustments
@@ -26,7 +27,7 @@ class StaffAdjustmentViewSet(ApiViewSet):
 
     permission_classes = (IsAuthenticated, StaffPermission)
     money_actions: ClassVar = frozenset({"create"})
-    staff_permissions: ClassVar = {"create": "transactions.add_adjustment"}
+    staff_permissions: ClassVar = {"create": ASK[ApprovalKind.ADJUSTMENT]}
 
     @extend_schema(
         operation_id="request_adjustment",

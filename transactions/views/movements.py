@@ -20,6 +20,7 @@ from transactions.approval_rendering import APPROVALS, answer_for
 from transactions.enums import ApprovalKind
 from transactions.models import Transaction, Undoing
 from transactions.rendering import NEWLY_MADE, render
+from transactions.rights import ASK, BOOK_SHORTFALL
 from transactions.serializers.approvals import ApprovalAskedResponse
 from transactions.serializers.movements import (
     FILTERS,
@@ -182,8 +183,8 @@ class StaffTransactionViewSet(ApiViewSet):
     permission_classes = (IsAuthenticated, StaffPermission)
     money_actions: ClassVar = frozenset({"reverse", "refund"})
     staff_permissions: ClassVar = {
-        "reverse": "transactions.reverse_transaction",
-        "refund": "transactions.refund_transaction",
+        "reverse": ASK[ApprovalKind.REVERSAL],
+        "refund": ASK[ApprovalKind.REFUND],
     }
 
     @extend_schema(
@@ -212,7 +213,7 @@ class StaffTransactionViewSet(ApiViewSet):
 
     def _undo(self, operation: str, kind: ApprovalKind, found: Transaction, body: dict[str, Any]) -> Response:
         actor = signed_in_user(self.request)
-        if body["book_shortfall"] and not actor.has_perm("transactions.book_shortfall"):
+        if body["book_shortfall"] and not actor.has_perm(BOOK_SHORTFALL):
             raise PermissionDenied("You may not book a shortfall.")
 
         def work() -> Answer:
@@ -226,6 +227,6 @@ class StaffTransactionViewSet(ApiViewSet):
             operation=operation,
             body={"transaction_id": str(found.pk), **body},
             work=work,
-            concerning=[side for side in (found.from_user_id, found.to_user_id) if side],
+            concerning=selectors.sides_of(found),
         )
         return self.respond(answer, where=APPROVALS)
