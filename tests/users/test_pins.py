@@ -14,7 +14,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from fintech_core.models import AuditRecord
+from notifications.catalogue import CATALOGUE
 from notifications.models import Event
+from notifications.rendering import render
 from tests.factories import StaffFactory, UserFactory
 from tests.users.people import PASSWORD, Phone, code_of, field_codes, tables
 from users import obvious_pins
@@ -152,6 +154,18 @@ class TestVerify:
                 pins.verify(user_id=user.pk, pin=pin)
         assert Event.objects.filter(type="pin.locked").count() == 1
         assert AuditRecord.objects.filter(action="pin.locked").count() == 1
+
+    def test_whoever_is_locked_out_is_sent_to_support_since_a_new_pin_cannot_be_set(self) -> None:
+        user = given_pin(UserFactory())
+        for _ in range(5):
+            with pytest.raises((InvalidPin, PinLocked)):
+                pins.verify(user_id=user.pk, pin="0000")
+        with pytest.raises(PinLocked) as refusal:
+            pins.set_pin(user=user, pin="6194", password=PASSWORD, current_pin=PIN, now=timezone.now())
+        told = render(CATALOGUE["pin.locked"], {}, language="en").body
+        assert "support" in refusal.value.facts["how_to_fix"]
+        assert "support" in told
+        assert "new" not in told
 
     def test_not_sent_and_not_set_have_codes_of_their_own(self) -> None:
         user = UserFactory()
