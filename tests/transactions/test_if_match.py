@@ -15,6 +15,7 @@ from tests.factories import StaffFactory, UserFactory
 from tests.transactions.money import PIN, fund, main_wallet, with_pin
 from tests.transactions.story import bill_draft, cashback_draft, happened, transfer_draft
 from transactions.drafts import Authorize, Post, Void
+from transactions.enums import BulkMode
 from transactions.models import Transaction
 from transactions.services import conversions
 from users.models import User
@@ -140,18 +141,22 @@ class TestEveryOtherWayToPay:
         if way == "bill":
             bill = {"biller": "ikeja-electric", "product": "prepaid", "customer_id": "1111111111111"}
             return main_wallet(user), "/bills/pay", {**bill, "amount": "1000.00", "pin": PIN}
+        if way in BulkMode.values:
+            items = [{"to": UserFactory().email, "amount": "1.00"} for _ in range(2)]
+            return main_wallet(user), "/transactions/transfer/bulk", {"items": items, "mode": way, "pin": PIN}
         quote = conversions.quote_conversion(
             user=user, from_currency="NGN", to_currency="USD", amount=Decimal(1_000), now=clock.now()
         )
         return main_wallet(user), "/wallet/convert", {"quote_id": str(quote.pk), "pin": PIN}
 
-    @pytest.mark.parametrize("way", ["convert", "bill", "redeem"])
+    @pytest.mark.parametrize("way", ["convert", "bill", "redeem", *BulkMode.values])
     def test_goes_by_the_wallet_that_gives(self, api: Api, bola: User, way: str) -> None:
         wallet, path, body = self.request(bola, way)
         before = Transaction.objects.count()
 
         def pay(tag: str) -> Any:
-            headers = {"Idempotency-Key": str(uuid4()), "If-Match": tag, "Prefer": "wait=0"}
+            wait = "wait=0" if way == "bill" else "wait=8"  # nobody works on bills here
+            headers = {"Idempotency-Key": str(uuid4()), "If-Match": tag, "Prefer": wait}
             return api(bola).post(f"/api/v1{path}", body, format="json", headers=headers)
 
         stale = pay('"0-0-active"')
@@ -159,7 +164,7 @@ class TestEveryOtherWayToPay:
         assert stale.json()["etag"] == entity_tag(wallet)
         assert Transaction.objects.count() == before
         assert pay(entity_tag(wallet)).status_code in {201, 202}
-        assert Transaction.objects.count() == before + 1
+        assert Transaction.objects.count() == before + len(body.get("items", [None]))
 
 
 class TestStaff:

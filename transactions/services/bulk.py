@@ -25,8 +25,10 @@ from transactions.enums import BulkItemStatus, BulkMode, BulkStatus
 from transactions.errors import BulkTransferFailed, NotSent, WalletsBusy
 from transactions.models import BulkTransfer, BulkTransferItem
 from transactions.services.bulk_items import BulkItem, book, prepare, refuse, store_results
+from transactions.services.locking import lock_wallets
 from users.models import User
 from wallet.selectors import get_main_wallet
+from wallet.tags import require_match
 
 MAX_ITEMS = 1_000
 CHUNK = 100
@@ -50,15 +52,23 @@ class Progress(Enum):
 
 
 @db.atomic
-def send_all(*, sender: User, currency: str, items: Sequence[BulkItem], now: datetime) -> BulkTransfer:
+def send_all(
+    *,
+    sender: User,
+    currency: str,
+    items: Sequence[BulkItem],
+    now: datetime,
+    if_match: str | None = None,
+) -> BulkTransfer:
     """Send every item or none of them, in one transaction, and return the completed bulk.
 
     Raises BulkTransferFailed with every item's own refusal, and what concerns the sender alone: NotFound (no wallet in
-    this currency), KycRequired, WalletFrozen, MoneyOutPaused, TooManyUnknownRecipients.
+    this currency), KycRequired, WalletFrozen, MoneyOutPaused, TooManyUnknownRecipients, PreconditionFailed
+    (``if_match`` names another state of the wallet).
     """
     bulk = _opened(sender, currency, items, BulkMode.ALL_OR_NOTHING, now)
     rows = prepare(bulk, items)
-    book(bulk, rows, now=now)
+    book(bulk, rows, now=now, if_match=if_match)
     failed = [row for row in rows if row.status == BulkItemStatus.FAILED]
     if failed:
         raise _nothing_sent(rows, failed)
@@ -70,12 +80,22 @@ def send_all(*, sender: User, currency: str, items: Sequence[BulkItem], now: dat
 
 
 @db.atomic
-def accept(*, sender: User, currency: str, items: Sequence[BulkItem], now: datetime) -> BulkTransfer:
+def accept(
+    *,
+    sender: User,
+    currency: str,
+    items: Sequence[BulkItem],
+    now: datetime,
+    if_match: str | None = None,
+) -> BulkTransfer:
     """Write down a best-effort bulk; ``work_off`` then moves the money.
 
-    Raises NotFound (no wallet in this currency), MoneyOutPaused, TooManyUnknownRecipients.
+    Raises NotFound (no wallet in this currency), MoneyOutPaused, TooManyUnknownRecipients, PreconditionFailed
+    (``if_match`` names another state of the wallet now; what others do before the money moves is not looked at).
     """
     bulk = _opened(sender, currency, items, BulkMode.BEST_EFFORT, now)
+    if if_match is not None:
+        require_match(lock_wallets([bulk.wallet_id])[bulk.wallet_id], if_match)
     rows = prepare(bulk, items)
     BulkTransferItem.objects.bulk_create(rows)
     bulk.failed = sum(row.status == BulkItemStatus.FAILED for row in rows)
@@ -83,12 +103,19 @@ def accept(*, sender: User, currency: str, items: Sequence[BulkItem], now: datet
     return bulk
 
 
-def rehearse(*, sender: User, currency: str, items: Sequence[BulkItem], now: datetime) -> BulkTransfer:
+def rehearse(
+    *,
+    sender: User,
+    currency: str,
+    items: Sequence[BulkItem],
+    now: datetime,
+    if_match: str | None = None,
+) -> BulkTransfer:
     """Do a best-effort bulk whole inside the caller's transaction, which will be rolled back.
 
     Raises what ``accept`` raises, and BulkTransferFailed when none succeeds.
     """
-    bulk = accept(sender=sender, currency=currency, items=items, now=now)
+    bulk = accept(sender=sender, currency=currency, items=items, now=now, if_match=if_match)
     for _ in range(TRIES * len(items)):
         if work_off_chunk(bulk_id=bulk.pk, now=now) is Progress.FINAL:
             break

@@ -1,7 +1,7 @@
 """The items of a bulk: whom each goes to, what is refused before any lock, and booking many of them at once."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -30,6 +30,7 @@ from transactions.rendering import masked_name
 from transactions.services.ledger import TransactionService
 from users.models import User
 from wallet.enums import WalletKind
+from wallet.errors import PreconditionFailed
 from wallet.models import Wallet
 
 SOURCE_KIND = "bulk_transfer_item"
@@ -46,7 +47,7 @@ _RESULTS = """
     WHERE i.id = r.id AND i.status = 'pending'
 """
 # Refusals of the sender as such: all or nothing is refused by them like a single transfer.
-OF_THE_SENDER = (KycRequired, WalletFrozen)
+OF_THE_SENDER = (KycRequired, WalletFrozen, PreconditionFailed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +93,15 @@ def prepare(bulk: BulkTransfer, items: Sequence[BulkItem]) -> list[BulkTransferI
     return rows
 
 
-def book(bulk: BulkTransfer, rows: Iterable[BulkTransferItem], *, now: datetime) -> list[Transaction]:
+def book(
+    bulk: BulkTransfer, rows: Iterable[BulkTransferItem], *, now: datetime, if_match: str | None = None
+) -> list[Transaction]:
     """Book the pending rows at once, each on its own, and put the result on each; the rows are not stored.
 
     Returns what was booked. Raises MoneyOutPaused, and of an all-or-nothing bulk what refuses its sender as such:
-    KycRequired, WalletFrozen.
+    KycRequired, WalletFrozen, PreconditionFailed (``if_match`` names another state of the wallet).
     """
-    pending, results = _post(bulk, rows, now)
+    pending, results = _post(bulk, rows, now, if_match)
     booked = []
     for row, result in zip(pending, results, strict=True):
         if isinstance(result, Transaction):
@@ -132,7 +135,7 @@ def store_results(rows: Sequence[BulkTransferItem]) -> None:
 
 
 def _post(
-    bulk: BulkTransfer, rows: Iterable[BulkTransferItem], now: datetime
+    bulk: BulkTransfer, rows: Iterable[BulkTransferItem], now: datetime, if_match: str | None
 ) -> tuple[list[BulkTransferItem], list[Transaction | DomainError | None]]:
     """Post the pending rows but those whose reference the sender has used; return what was tried, and its results.
 
@@ -143,6 +146,8 @@ def _post(
     for rounds_left in reversed(range(1 + sum(row.reference != "" for row in pending))):
         pending = _unless_used(bulk, pending)
         drafts = [_draft(bulk, row) for row in pending]
+        # The first one finds the wallet as the sender knew it; the others find what it left.
+        drafts[:1] = [replace(draft, if_match=if_match) for draft in drafts[:1]]
         try:
             with db.atomic():
                 return pending, TransactionService.post_each(drafts, now=now)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from fintech_core import clock, rehearsal
 from fintech_core.api import LOOKUPS, ApiViewSet
 from fintech_core.exceptions import request_id_of
-from fintech_core.headers import IDEMPOTENCY_KEY, PREFER
+from fintech_core.headers import IDEMPOTENCY_KEY, IF_MATCH, PREFER
 from fintech_core.idempotency import Answer
 from fintech_core.throttling import Rate
 from transactions import selectors
@@ -36,7 +36,7 @@ class BulkTransferViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="bulk_transfer",
-        parameters=[IDEMPOTENCY_KEY, PREFER],
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH, PREFER],
         request=BulkTransferRequest,
         responses={201: BulkTransferResponse, 202: BulkTransferResponse},
     )
@@ -52,7 +52,7 @@ class BulkTransferViewSet(ApiViewSet):
         answer = self.answer_once(
             operation="bulk_transfer",
             body=body,
-            work=lambda: _begin(sender, body),
+            work=lambda: _begin(sender, body, request.headers.get("If-Match")),
             gate=pins.PinGate(user_id=sender.pk, pin=pin),
             toll=lambda: self._charge_unknown(body),
         )
@@ -82,8 +82,8 @@ class BulkTransferViewSet(ApiViewSet):
         self.charge(self.request, LOOKUPS, units=min(len(unknown), MAX_UNKNOWN))
 
 
-def _begin(sender: User, body: dict[str, Any]) -> Answer:
-    asked = {"sender": sender, "currency": body["currency"], "now": clock.now()}
+def _begin(sender: User, body: dict[str, Any], if_match: str | None) -> Answer:
+    asked = {"sender": sender, "currency": body["currency"], "now": clock.now(), "if_match": if_match}
     items = [BulkItem(**item) for item in body["items"]]
     if body["mode"] == BulkMode.ALL_OR_NOTHING:
         return answer_for(bulk.send_all(items=items, **asked))
