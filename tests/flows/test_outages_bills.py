@@ -1,4 +1,4 @@
-"""Broker, cache, database or vendor is gone while bills are paid: held or given back, delivered once (W8 to W10)."""
+"""Broker, cache, database or vendor is gone while bills are paid: held or given back, delivered once (W8, W9, W10)."""
 
 import time
 from collections.abc import Iterator

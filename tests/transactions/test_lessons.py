@@ -1,7 +1,7 @@
 """The 35 bugs that other ledgers had, and the test that holds each of them off here.
 
-``HELD_OFF_BY`` names, for each bug, tests that would fail if it were ours; those that stand nowhere else are in this
-file. What cannot exist here, and why:
+``tests/CASES.md`` says what each bug was and whose. ``HELD_OFF_BY`` names, for each, a test that would fail if it were
+ours; those that stand nowhere else are in this file. What cannot exist here, and why:
 
 * 8, a chain of blocks whose key lacks the ledger, so that a second ledger collides: there is one ledger and one chain.
 * 12, cancelling a pending overdraft leaves money and overdraft at once: there are no overdrafts. What is near, a debt

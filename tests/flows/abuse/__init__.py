@@ -1,1 +1,1 @@
-"""Abuse of the API, by OWASP API category; the case ids stand in the names of the tests."""
+"""Abuse of the API, by OWASP API category; the ids in the names of the tests are those of ``tests/CASES.md``."""

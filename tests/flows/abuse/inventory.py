@@ -1,4 +1,7 @@
-"""Which abuse case is tested where: in this package by the id in the test's name, or elsewhere, or not yet sendable."""
+"""Which abuse case is tested where: in this package by the id in the test's name, or elsewhere, or not yet sendable.
+
+``tests/CASES.md`` says what each id means.
+"""
 
 HERE = frozenset({
     "1.01", "1.03", "1.07", "1.13",
