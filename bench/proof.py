@@ -39,7 +39,7 @@ def queries_of_a_transfer() -> int:
         return counts
 
     setattr(psycopg.Cursor, "execute", counting(psycopg.Cursor.execute))  # noqa: B010  Django's cursors end here
-    setattr(Statement, "send", counting(Statement.send))  # noqa: B010  and what is prepared goes past them
+    setattr(Statement, "queue", counting(Statement.queue))  # noqa: B010  and what is prepared goes past them
     for _ in range(3):
         with transaction.atomic():
             counted = 0

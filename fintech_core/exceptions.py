@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
-from fintech_core.database.base import FORGOTTEN
+from fintech_core.database.base import LOST_STATEMENT_SQLSTATES
 
 log = structlog.get_logger(__name__)
 
@@ -142,7 +142,7 @@ def _database_problem(error: Exception, request_id: str | None) -> dict[str, Any
         detail = "Another operation holds what this one needs. Try again in a moment."
         return problem("busy", 503, "Busy", detail, request_id=request_id, retryable=True)
     is_down = isinstance(error, (OperationalError, InterfaceError)) or sqlstate[:2] in _UNAVAILABLE
-    if is_down or sqlstate in FORGOTTEN:
+    if is_down or sqlstate in LOST_STATEMENT_SQLSTATES:
         log.error("database_unavailable", sqlstate=sqlstate, error=type(error).__name__)
         return domain_problem(
             ServiceUnavailable("The database does not answer. Try again shortly."), request_id

@@ -16,127 +16,129 @@ from psycopg.pq.abc import Buffer, PGconn, PGresult
 
 
 @dataclass(slots=True, eq=False)
-class Message:
-    """One thing to say to the server, and what it answered.
+class Command:
+    """One command for the server, and its result once that was read.
 
-    A command has only a text; a statement has values for its ``$1``, ``$2``, and a key where it is prepared: planned
-    once in a session, and known there by its key. A lesson is what makes it known.
+    Transaction control has only a text; a statement has values for its ``$1``, ``$2``, and a name where it is prepared:
+    parsed and planned once in a session. ``is_prepare`` marks the command that prepares it.
     """
 
     text: bytes
     values: "Sequence[Buffer | None] | None" = None
-    key: bytes = b""
-    answer: Format = Format.TEXT
-    is_lesson: bool = False
+    name: bytes = b""
+    result_format: Format = Format.TEXT
+    is_prepare: bool = False
     result: PGresult | None = None
 
     @property
-    def is_command(self) -> bool:
-        """Whether it has no values and no answer: COMMIT, SAVEPOINT and the like."""
+    def is_control(self) -> bool:
+        """Whether it is transaction control, without values and rows: COMMIT, SAVEPOINT and the like."""
         return self.values is None
 
-    def heard(self) -> PGresult:
-        """Return what was answered; raises LookupError while nothing was."""
+    def require_result(self) -> PGresult:
+        """Return the result; raises LookupError while there is none."""
         if self.result is None:
-            raise LookupError(f"nothing was answered yet to {self.text!r}")
+            raise LookupError(f"there is no result yet of {self.text!r}")
         return self.result
 
-    def run(self, server: PGconn) -> PGresult:
-        """Send it and wait for its result; the wait lets other threads run."""
+    def execute(self, server: PGconn) -> PGresult:
+        """Send it and wait for its result, outside of a pipeline; the wait lets other threads run."""
         if self.values is None:
             return server.exec_(self.text)
-        if not self.key:
-            return server.exec_params(self.text, self.values, result_format=self.answer)
+        if not self.name:
+            return server.exec_params(self.text, self.values, result_format=self.result_format)
         return server.exec_prepared(
-            self.key,
+            self.name,
             self.values,  # type: ignore[arg-type]  # None is NULL here, too; the stub forgets it
-            result_format=self.answer,
+            result_format=self.result_format,
         )
 
     def send(self, server: PGconn) -> None:
         """Send it as a part of a pipeline."""
-        if self.is_lesson:
-            server.send_prepare(self.key, self.text)
-        elif self.key and self.values is not None:
-            server.send_query_prepared(self.key, self.values, result_format=self.answer)
+        if self.is_prepare:
+            server.send_prepare(self.name, self.text)
+        elif self.name and self.values is not None:
+            server.send_query_prepared(self.name, self.values, result_format=self.result_format)
         else:
-            server.send_query_params(self.text, self.values, result_format=self.answer)
+            server.send_query_params(self.text, self.values, result_format=self.result_format)
 
 
-# The keys of the statements that each session with a server knows.
-_known: "WeakKeyDictionary[psycopg.Connection[Any], set[bytes]]" = WeakKeyDictionary()
+# The names of the statements that are prepared in each session.
+_prepared: "WeakKeyDictionary[psycopg.Connection[Any], set[bytes]]" = WeakKeyDictionary()
 
 
-def converse(
-    connection: "psycopg.Connection[Any]", messages: Sequence[Message], under_way: Sequence[Message]
+def run_pipeline(
+    connection: "psycopg.Connection[Any]", commands: Sequence[Command], in_flight: Sequence[Command]
 ) -> None:
-    """Say all of it in one round trip, and let each message know its result, those under way first.
+    """Send the commands, sync, and store the results of those in flight and of these, all in one round trip.
 
-    The server takes one after the other, and nothing more after the first that fails. A transaction is begun where
-    psycopg would begin one, and what the session does not know yet is taught to it right before. Raises psycopg's
-    error of the first that failed. A connection that is left before all was heard is closed: what it still has to say
-    is nobody's answer.
+    The server executes them in order, and skips all after the first that fails. BEGIN is sent where psycopg would send
+    it, and a statement that the session has not prepared is prepared right before its first use. Raises psycopg's error
+    of the first that failed. A connection is closed where this is left before all results were read: the next command
+    would take them for its own.
     """
     server = connection.pgconn
-    said = _completed(connection, messages, under_way)
-    if len(said) == 1 and not under_way:
-        said[0].result = checked(server, said[0].run(server))
+    sent = _with_prerequisites(connection, commands, in_flight)
+    if len(sent) == 1 and not in_flight:
+        sent[0].result = checked(server, sent[0].execute(server))
         return
     try:
-        if said:
-            _hand_over(server, said)
-        heard = [*under_way, *said]
-        results = list(_heard(server, len(heard)))
+        if sent:
+            _send_and_flush(server, sent)
+        answered = [*in_flight, *sent]
+        results = list(_read_results(server, len(answered)))
         server.exit_pipeline_mode()
-        # Here, since a session that knows more than it is thought to could not be taught that any more.
-        _known.setdefault(connection, set()).update(
-            message.key
-            for message, result in zip(heard, results, strict=True)
-            if message.is_lesson and result.status == ExecStatus.COMMAND_OK
+        # Here, since to prepare a statement again under the same name is an error.
+        _prepared.setdefault(connection, set()).update(
+            command.name
+            for command, result in zip(answered, results, strict=True)
+            if command.is_prepare and result.status == ExecStatus.COMMAND_OK
         )
     except BaseException:
         connection.close()
         raise
-    for message, result in zip(heard, results, strict=True):
-        message.result = checked(server, result)
+    for command, result in zip(answered, results, strict=True):
+        command.result = checked(server, result)
 
 
-def start(
-    connection: "psycopg.Connection[Any]", messages: Sequence[Message], under_way: Sequence[Message]
-) -> list[Message]:
-    """Say all of it without waiting for an answer; return what is under way now, to be heard by ``converse``.
+def start_pipeline(
+    connection: "psycopg.Connection[Any]", commands: Sequence[Command], in_flight: Sequence[Command]
+) -> list[Command]:
+    """Send the commands without reading results; return all that are in flight now, for ``run_pipeline`` to read.
 
-    It waits only until the server has taken it, so the server works while we do. Nothing but ``converse`` and this may
-    use the connection meanwhile.
+    It waits only until all is flushed to the server, which executes it while we go on. Nothing but ``run_pipeline`` and
+    this may use the connection meanwhile.
     """
-    said = _completed(connection, messages, under_way)
+    sent = _with_prerequisites(connection, commands, in_flight)
     try:
-        _hand_over(connection.pgconn, said)
+        _send_and_flush(connection.pgconn, sent)
     except BaseException:
         connection.close()
         raise
-    return [*under_way, *said]
+    return [*in_flight, *sent]
 
 
-def _completed(
-    connection: "psycopg.Connection[Any]", messages: Sequence[Message], under_way: Sequence[Message]
-) -> list[Message]:
-    """Add what has to be said besides: a BEGIN that is due, and what the session does not know yet."""
-    known = _known.get(connection, set()) | {message.key for message in under_way if message.is_lesson}
-    said = list(_with_lessons(messages, known))
-    if not under_way and _is_begin_due(connection):
-        said.insert(0, Message(b"BEGIN"))
-    return said
+def _with_prerequisites(
+    connection: "psycopg.Connection[Any]", commands: Sequence[Command], in_flight: Sequence[Command]
+) -> list[Command]:
+    """Add a BEGIN that is due, and prepare what the session has not prepared yet."""
+    prepared = _prepared.get(connection, set()) | {
+        command.name for command in in_flight if command.is_prepare
+    }
+    complete = list(_with_prepares(commands, prepared))
+    if not in_flight and _is_begin_due(connection):
+        complete.insert(0, Command(b"BEGIN"))
+    return complete
 
 
-def _with_lessons(messages: Sequence[Message], known: Container[bytes]) -> Iterator[Message]:
-    """Put a lesson before the first message with each key that is not known."""
-    taught: set[bytes] = set()
-    for message in messages:
-        if message.key and message.key not in known and message.key not in taught:
-            taught.add(message.key)
-            yield Message(message.text, key=message.key, is_lesson=True)
-        yield message
+def _with_prepares(commands: Sequence[Command], prepared: Container[bytes]) -> Iterator[Command]:
+    """Prepare each named statement before its first use, unless the session has."""
+    added: set[bytes] = set()
+    for command in commands:
+        if command.name and command.name not in prepared and command.name not in added:
+            added.add(command.name)
+            yield Command(command.text, name=command.name, is_prepare=True)
+        yield command
 
 
 def _is_begin_due(connection: "psycopg.Connection[Any]") -> bool:
@@ -147,11 +149,11 @@ def _is_begin_due(connection: "psycopg.Connection[Any]") -> bool:
     return connection.pgconn.transaction_status == TransactionStatus.IDLE and not connection.autocommit
 
 
-def _hand_over(server: PGconn, messages: Sequence[Message]) -> None:
-    """Send messages as a part of a pipeline, until the server has taken all; the waits let other threads run."""
+def _send_and_flush(server: PGconn, commands: Sequence[Command]) -> None:
+    """Send commands and a sync in pipeline mode, and flush until all is sent; the waits let other threads run."""
     server.enter_pipeline_mode()
-    for message in messages:
-        message.send(server)
+    for command in commands:
+        command.send(server)
     server.pipeline_sync()
     poll = select.poll()
     poll.register(server.socket, select.POLLIN | select.POLLOUT)
@@ -160,8 +162,8 @@ def _hand_over(server: PGconn, messages: Sequence[Message]) -> None:
         server.consume_input()
 
 
-def _heard(server: PGconn, count: int) -> Iterator[PGresult]:
-    """Yield so many results, over the ends of as many parts as they were sent in; the waits let other threads run."""
+def _read_results(server: PGconn, count: int) -> Iterator[PGresult]:
+    """Yield so many results, then read on to the last sync point; the waits let other threads run."""
     poll = select.poll()
     poll.register(server.socket, select.POLLIN)
     while True:

@@ -54,7 +54,7 @@ class EventDraft:
 def publish(*, type: str, user_id: UUID | None, payload: Mapping[str, Any]) -> None:
     """Write one event in the caller's transaction; it is told to people and jobs after commit.
 
-    The row goes to the database with what is said next there, COMMIT at the latest.
+    The INSERT is queued, and sent in the next round trip there, COMMIT at the latest.
 
     ``type`` stands in the catalogue, ``user_id`` is whom it concerns (None: nobody in particular) and
     ``payload`` has the fields that the catalogue names, as plain facts: strings (amounts too), whole numbers,
@@ -79,7 +79,7 @@ def publish_many(drafts: Sequence[EventDraft]) -> None:
         }
         for draft in drafts
     ]
-    _INSERT.send([as_json_rows(rows)])
+    _INSERT.queue([as_json_rows(rows)])
     transaction.on_commit(_bell.press, robust=True)
 
 

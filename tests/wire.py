@@ -18,7 +18,7 @@ class Wire:
     path: Path
     file: BinaryIO
 
-    def heard(self) -> str:
+    def trace(self) -> str:
         """Return all that has passed so far."""
         self.server.untrace()  # which lets go of what it holds back
         self.server.trace(self.file.fileno())
@@ -26,7 +26,7 @@ class Wire:
 
     def round_trips(self, *, from_value: str = "") -> int:
         """Count how often the client has waited for the server, from the first time that it sent this value on."""
-        lines = self.heard().splitlines()
+        lines = self.trace().splitlines()
         sent = [number for number, line in enumerate(lines) if "\tF\t" in line and from_value in line]
         return sum("ReadyForQuery" in line for line in lines[sent[0] :]) if sent else 0
 

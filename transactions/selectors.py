@@ -13,7 +13,7 @@ from fintech_core.exceptions import NotFound
 from fintech_core.models import ApprovalRequest
 from fintech_core.money import format_amount
 from fintech_core.pagination import Either
-from fintech_core.prepared import PreparedRead, RowReply
+from fintech_core.prepared import PendingRow, PreparedRead
 from fintech_core.serializers import instant
 from transactions import limits
 from transactions.enums import REFUNDABLE, ApprovalKind, TransactionStatus, TransactionType
@@ -141,11 +141,11 @@ def find_recipient(*, to: str) -> User | None:
     return User.objects.filter(phone=to, phone_verified_at__isnull=False, is_active=True).first()
 
 
-def ask_for_wallet_of(*, to: str, currency: str) -> RowReply[Wallet]:
-    """Let the main wallet, with its owner, of whoever ``find_recipient`` would find be read with what is said next."""
+def ask_for_wallet_of(*, to: str, currency: str) -> PendingRow[Wallet]:
+    """Queue the read of the main wallet, with its owner, of whoever ``find_recipient`` would find."""
     if "@" in to:
-        return _WALLET_BY_EMAIL.send(to=to.strip().lower(), currency=currency)
-    return _WALLET_BY_PHONE.send(to=to, currency=currency)
+        return _WALLET_BY_EMAIL.queue(to=to.strip().lower(), currency=currency)
+    return _WALLET_BY_PHONE.queue(to=to, currency=currency)
 
 
 def find_recipients(*, to: Iterable[str]) -> dict[str, User]:

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from fintech_core.exceptions import NotFound
 from fintech_core.money import format_amount
-from fintech_core.prepared import PreparedRead, RowReply
+from fintech_core.prepared import PendingRow, PreparedRead
 from users.models import User
 from wallet.enums import WalletKind
 from wallet.models import Wallet
@@ -56,8 +56,8 @@ def get_main_wallet(*, user_id: UUID, currency: str) -> Wallet:
 
 
 def ask_for_main_wallet(*, user_id: UUID, currency: str) -> "MainWallet":
-    """Let the main wallet of a user be read with what is said next in this transaction."""
-    return MainWallet(currency, _MAIN_WALLET.send(user_id=user_id, currency=currency))
+    """Queue the read of a user's main wallet."""
+    return MainWallet(currency, _MAIN_WALLET.queue(user_id=user_id, currency=currency))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class MainWallet:
     """A main wallet that was asked for."""
 
     currency: str
-    _reply: RowReply[Wallet]
+    _reply: PendingRow[Wallet]
 
     def first(self) -> Wallet | None:
         """Return it, or None when none is open in this currency."""

@@ -49,7 +49,7 @@ class Task(Protocol):
     """What a request wants done, as data."""
 
     def ask(self) -> None:
-        """Send what is to be read first with what is said next, and nothing else."""
+        """Queue what is to be read first, and nothing else."""
 
 
 AnyTask = TypeVar("AnyTask", bound=Task)
@@ -138,7 +138,7 @@ class Group(Generic[AnyTask]):
     ) -> None:
         """Do what is plain, and note what came of each, which counts once this has returned."""
         with transaction.atomic(durable=True):
-            _WAIT_BRIEFLY.send()
+            _WAIT_BRIEFLY.queue()
             let_in = []
             for place in _plain_among(errands):
                 written = errands[place].gate.judge()
@@ -166,7 +166,7 @@ def _plain_among(errands: Sequence[Errand[Any]]) -> list[int]:
         first_of.setdefault(errand.scope.user_id, place)
     claims = {}
     for place in first_of.values():
-        claims[place] = Claim.send(errands[place].scope)
+        claims[place] = Claim.queue(errands[place].scope)
         errands[place].gate.ask()
         errands[place].task.ask()
     return [place for place, claim in claims.items() if claim.is_new() and errands[place].gate.is_plain()]

@@ -13,7 +13,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from fintech_core import clock
 from fintech_core.exceptions import DomainError
 from fintech_core.models import IdempotencyRecord
-from fintech_core.prepared import PreparedInsert, PreparedRead, RowReply
+from fintech_core.prepared import PendingRow, PreparedInsert, PreparedRead
 
 KEPT_FOR = timedelta(days=30)
 FORGET_BATCH = 1_000
@@ -100,9 +100,9 @@ def find(scope: Scope) -> Answer | None:
     return replay(ask_for_record(scope).first(), scope)
 
 
-def ask_for_record(scope: Scope) -> RowReply[IdempotencyRecord]:
-    """Let the record of a key be read with what is said next."""
-    return _RECORD.send(user_id=scope.user_id, operation=scope.operation, key=scope.key)
+def ask_for_record(scope: Scope) -> PendingRow[IdempotencyRecord]:
+    """Queue the read of a key's record."""
+    return _RECORD.queue(user_id=scope.user_id, operation=scope.operation, key=scope.key)
 
 
 def replay(record: IdempotencyRecord | None, scope: Scope) -> Answer | None:
@@ -124,9 +124,9 @@ def replay(record: IdempotencyRecord | None, scope: Scope) -> Answer | None:
 
 
 def store(scope: Scope, answer: Answer) -> None:
-    """Write the answer of a key with what is said next."""
+    """Queue the write of a key's answer."""
     kind, document_id = answer.document or ("", None)
-    _NEW_RECORD.send(
+    _NEW_RECORD.queue(
         user_id=scope.user_id,
         operation=scope.operation,
         key=scope.key,

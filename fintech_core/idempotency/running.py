@@ -20,7 +20,7 @@ from fintech_core.idempotency.records import (
     store,
 )
 from fintech_core.models import IdempotencyRecord
-from fintech_core.prepared import Reply, RowReply, Statement
+from fintech_core.prepared import PendingResult, PendingRow, Statement
 
 LOOKUP_LIMIT_S = 2.0
 LOOKUP_PAUSE_S = 0.1
@@ -41,7 +41,7 @@ class Gate(Protocol):
     """A question whose answer lets the work begin: a PIN."""
 
     def ask(self) -> None:
-        """Send the question with what is said next. It must not wait for anybody's lock."""
+        """Queue the question. It must not wait for anybody's lock."""
 
     def judge(self) -> Written | None:
         """Judge the answer, for as long as the transaction lasts; None when there was nothing to write.
@@ -69,9 +69,9 @@ def run(
 ) -> Answer:
     """Run ``work`` once for this key inside T1, behind the gate, and store its answer with its effect.
 
-    ``ahead`` sends what the work will read first, and must send nothing else: it is said before it is known whether the
-    work may run. Any error of ``work`` undoes everything, the claim too. A refusal by rule (DomainError of status 422)
-    is then stored as the answer, in a transaction of its own. What the gate writes is committed alone.
+    ``ahead`` queues what the work will read first, and must queue nothing else: it is sent before it is known whether
+    the work may run. Any error of ``work`` undoes everything, the claim too. A refusal by rule (DomainError of status
+    422) is then stored as the answer, in a transaction of its own. What the gate writes is committed alone.
     Raises InProgress when the key is being used, KeyReused when it was used with another body, OutcomeUnknown when a
     lost COMMIT could not be looked up, and whatever the gate raises.
     """
@@ -96,7 +96,7 @@ def _run_once(
     request_id: str | None,
 ) -> Answer:
     with transaction.atomic(durable=True):
-        claim = Claim.send(scope)
+        claim = Claim.queue(scope)
         if gate is not None:
             gate.ask()
         if ahead is not None:
@@ -136,7 +136,7 @@ def _done(scope: Scope, work: Callable[[], Answer]) -> Answer | DomainError:
 def _kept(scope: Scope, refusal: Answer) -> Answer:
     """Store the answer of work that was rolled back; whoever had the key in between has the last word."""
     with transaction.atomic(durable=True):
-        earlier = Claim.send(scope).earlier_answer()
+        earlier = Claim.queue(scope).earlier_answer()
         if earlier is not None:
             return earlier
         store(scope, refusal)
@@ -150,14 +150,14 @@ class Claim:
     """The key's lock, and the look for an answer that was stored before."""
 
     scope: Scope
-    _lock: Reply
-    _record: RowReply[IdempotencyRecord]
+    _lock: PendingResult
+    _record: PendingRow[IdempotencyRecord]
 
     @classmethod
-    def send(cls, scope: Scope) -> "Claim":
-        """Let both be said with what is said next, the look after the lock."""
+    def queue(cls, scope: Scope) -> "Claim":
+        """Queue both, the look after the lock."""
         digest = hashlib.sha256(f"{scope.user_id}|{scope.operation}|{scope.key}".encode()).digest()
-        lock = TRY_LOCK.send([int.from_bytes(digest[:8], "big", signed=True)])
+        lock = TRY_LOCK.queue([int.from_bytes(digest[:8], "big", signed=True)])
         return cls(scope, lock, ask_for_record(scope))
 
     def is_new(self) -> bool:
@@ -205,7 +205,7 @@ def look_up(scope: Scope, error: Exception) -> Answer | None:
     while time.monotonic() < give_up:
         try:
             with transaction.atomic():
-                return Claim.send(scope).earlier_answer()
+                return Claim.queue(scope).earlier_answer()
         except InProgress:
             time.sleep(LOOKUP_PAUSE_S)
         except (OperationalError, InterfaceError):

@@ -5,15 +5,15 @@ it anew, too. For a read by key all that takes several times as long as the read
 movement goes through here instead; the rest of the code has no need of it.
 """
 
-from fintech_core.prepared.rows import PreparedInsert, PreparedRead, RowReply
-from fintech_core.prepared.statements import Parameters, Reply, Statement, as_array, as_json_rows
+from fintech_core.prepared.rows import PendingRow, PreparedInsert, PreparedRead
+from fintech_core.prepared.statements import Parameters, PendingResult, Statement, as_array, as_json_rows
 
 __all__ = [
     "Parameters",
+    "PendingResult",
+    "PendingRow",
     "PreparedInsert",
     "PreparedRead",
-    "Reply",
-    "RowReply",
     "Statement",
     "as_array",
     "as_json_rows",

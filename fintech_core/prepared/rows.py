@@ -13,7 +13,7 @@ from django.db.transaction import TransactionManagementError
 from psycopg import sql
 
 from fintech_core.database.base import default_database
-from fintech_core.prepared.statements import Reply, Statement
+from fintech_core.prepared.statements import PendingResult, Statement
 
 Row = TypeVar("Row", bound=Model)
 
@@ -35,10 +35,10 @@ class PreparedRead(Generic[Row]):
 
     def first(self, **values: UUID | str) -> Row | None:
         """Return the row, or None. A read that locks raises TransactionManagementError outside a transaction."""
-        return self.send(**values).first()
+        return self.queue(**values).first()
 
-    def send(self, **values: UUID | str) -> "RowReply[Row]":
-        """Let the row be read with what is said next in this transaction; raises what ``first`` raises."""
+    def queue(self, **values: UUID | str) -> "PendingRow[Row]":
+        """Queue the read, to be sent in the next round trip of this transaction; raises what ``first`` raises."""
         if values.keys() != self._samples.keys():
             raise TypeError(f"the places are {sorted(self._samples)}, the values {sorted(values)}")
         if self._composed is None:
@@ -47,19 +47,19 @@ class PreparedRead(Generic[Row]):
         if composed.locks and not default_database().in_atomic_block:
             raise TransactionManagementError("select_for_update cannot be used outside of a transaction.")
         parameters = [values[name] if name else constant for name, constant in composed.parameters]
-        return RowReply(composed, composed.statement.send(parameters))
+        return PendingRow(composed, composed.statement.queue(parameters))
 
 
 @dataclass(frozen=True, slots=True)
-class RowReply(Generic[Row]):
-    """The row that a read sent along with others will have found."""
+class PendingRow(Generic[Row]):
+    """The row of a read that was queued, or ran at once."""
 
     _composed: "_Composed"
-    _reply: Reply
+    _result: PendingResult
 
     def first(self) -> Row | None:
-        """Return it, or None; raises what ``Reply.rows`` raises."""
-        row = self._reply.row()
+        """Return it, or None; raises what ``PendingResult.rows`` raises."""
+        row = self._result.row()
         found: Row | None = None if row is None else self._composed.instance(list(row))
         return found
 
@@ -79,7 +79,7 @@ _TAKEN_AS_IT_IS: Final = frozenset(
 class PreparedInsert:
     """One new row of a model with the given fields, each converted by its field; nothing is read back.
 
-    In a transaction the row is written with what is said next there, and its errors are raised then.
+    In a transaction the write is queued, and its errors are raised by the next round trip.
     """
 
     def __init__(self, model: type[Model], *names: str) -> None:
@@ -99,15 +99,15 @@ class PreparedInsert:
             .as_bytes()
         )
 
-    def send(self, **values: object) -> Reply:
-        """Write the row; every field that was named needs its value."""
+    def queue(self, **values: object) -> PendingResult:
+        """Queue the write of the row; every field that was named needs its value."""
         parameters = [
             values.pop(name) if prepare is None else prepare(values.pop(name), connection)
             for name, prepare in self._fields
         ]
         if values:
             raise TypeError(f"no place for {sorted(values)}")
-        return self._statement.send(parameters)
+        return self._statement.queue(parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A statement as it is said to PostgreSQL: learnt once by each session, and run in company."""
+"""A statement that each session prepares once, and that can be queued to share a round trip with others."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,10 +18,10 @@ from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
 
 from fintech_core.database.base import DatabaseWrapper, default_database
-from fintech_core.libpq import Message
+from fintech_core.libpq import Command
 
 Parameters = Mapping[str, object] | Sequence[object]
-Answer = tuple[Any, ...]
+ResultRow = tuple[Any, ...]
 _PLACE: Final = re.compile(rb"%%|%s|%\((\w+)\)s")
 _numbers: Final = count(1)
 
@@ -51,7 +51,7 @@ class _Session:
     connection: "psycopg.Connection[Any]"
     transformer: "psycopg.abc.Transformer"
 
-    def rows(self, result: PGresult) -> list[Answer]:
+    def rows(self, result: PGresult) -> list[ResultRow]:
         """Read the rows of a result."""
         self.transformer.set_pgresult(result)
         return self.transformer.load_rows(0, result.ntuples, tuple)
@@ -71,11 +71,11 @@ def _session(database: DatabaseWrapper) -> _Session:
 
 
 class Statement:
-    """One statement, with ``%s`` or ``%(name)s`` for values, which a session learns when it first runs there.
+    """One statement, with ``%s`` or ``%(name)s`` for values, which a session prepares when it first runs there.
 
     It runs on Django's connection, in the transaction that is open there, and raises Django's database errors. It asks
     libpq to run it and wait, which takes a third of the time that a cursor of psycopg takes; the wait lets other
-    threads run. What waits on the connection, and a BEGIN that is due, goes with it in one round trip. Values are
+    threads run. What is queued on the connection, and a BEGIN that is due, goes with it in one round trip. Values are
     adapted as psycopg's cursors adapt them. ``binary`` lets the server answer in its binary form, which is read faster;
     Django's converters of JSON and of network addresses expect the other.
     """
@@ -83,7 +83,7 @@ class Statement:
     def __init__(self, text: LiteralString | bytes, *, binary: bool = False) -> None:
         self.text = text if isinstance(text, bytes) else text.encode()
         self._format = Format.BINARY if binary else Format.TEXT
-        self._key = b"fintech_core_%d" % next(_numbers)
+        self._name = b"fintech_core_%d" % next(_numbers)
         self._names: list[str] = []
         self._numbered = _PLACE.sub(self._number, self.text)
 
@@ -96,41 +96,41 @@ class Statement:
             self._names.append(name)
         return b"$%d" % (self._names.index(name) + 1)
 
-    def row(self, values: Parameters = ()) -> Answer | None:
+    def row(self, values: Parameters = ()) -> ResultRow | None:
         """Run the statement and return its first row, or None."""
-        return self.send(values).row()
+        return self.queue(values).row()
 
-    def rows(self, values: Parameters = ()) -> list[Answer]:
+    def rows(self, values: Parameters = ()) -> list[ResultRow]:
         """Run the statement and return its rows; none for one that gives none. Raises Django's database errors."""
-        return self.send(values).rows()
+        return self.queue(values).rows()
 
-    def send(self, values: Parameters = ()) -> "Reply":
-        """Let the statement run with what is said next in this transaction, before it; outside of one at once.
+    def queue(self, values: Parameters = ()) -> "PendingResult":
+        """Queue the statement, to be sent in the next round trip of this transaction; outside of one run it at once.
 
-        It is for a statement whose answer is not needed before the next one is asked. Its own errors are raised there:
-        by a later statement or by COMMIT.
+        It is for a statement whose result is not needed before the next one is sent. Its errors are raised by the round
+        trip that sends it: a later statement's or COMMIT's.
         """
-        return self._hand_over(values, DatabaseWrapper.say_with_next)
+        return self._submit(values, DatabaseWrapper.enqueue)
 
     def start(self, values: Parameters = ()) -> None:
-        """Let the statement begin to run, and go on while the server works at it; outside of a transaction, wait.
+        """Send the statement and go on while the server executes it; outside of a transaction, wait for it.
 
-        Its errors are raised by what is said next, as those of ``send`` are.
+        Its errors are raised by the next round trip, as those of ``queue`` are.
         """
-        self._hand_over(values, DatabaseWrapper.start)
+        self._submit(values, DatabaseWrapper.start)
 
-    def _hand_over(
-        self, values: Parameters, in_transaction: Callable[[DatabaseWrapper, Message], object]
-    ) -> "Reply":
-        """Say it, in a transaction in this way; outside of one at once, and wait."""
+    def _submit(
+        self, values: Parameters, in_transaction: Callable[[DatabaseWrapper, Command], object]
+    ) -> "PendingResult":
+        """Submit it in this way in a transaction; outside of one execute it at once, and wait."""
         database = default_database()
-        session, message = self._message(database, values)
-        say = in_transaction if database.in_atomic_block else DatabaseWrapper.say
-        say(database, message)
-        return Reply(database, session, message)
+        session, command = self._command(database, values)
+        submit = in_transaction if database.in_atomic_block else DatabaseWrapper.execute
+        submit(database, command)
+        return PendingResult(database, session, command)
 
-    def _message(self, database: DatabaseWrapper, values: Parameters) -> "tuple[_Session, Message]":
-        """Write the statement as a message, on a connection that is open."""
+    def _command(self, database: DatabaseWrapper, values: Parameters) -> "tuple[_Session, Command]":
+        """Write the statement as a command, on a connection that is open."""
         database.close_if_health_check_failed()
         database.ensure_connection()
         database.validate_no_broken_transaction()
@@ -140,32 +140,32 @@ class Statement:
         with database.wrap_database_errors:
             session = _session(database)
             given = session.transformer.dump_sequence(ordered, [PyFormat.TEXT] * len(ordered))
-        key = self._key if settings.PREPARED_STATEMENTS else b""
-        return session, Message(self._numbered, given, key, self._format)
+        name = self._name if settings.PREPARED_STATEMENTS else b""
+        return session, Command(self._numbered, given, name, self._format)
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What a statement will have answered that was sent along with others."""
+class PendingResult:
+    """The result of a statement that was queued, or ran at once."""
 
     _database: DatabaseWrapper
     _session: "_Session"
-    _message: Message
+    _command: Command
 
-    def rows(self) -> list[Answer]:
-        """Return the rows, after sending what still waits. Raises what that raises, and TransactionManagementError
+    def rows(self) -> list[ResultRow]:
+        """Return the rows, after sending what is still queued. Raises what that raises, and TransactionManagementError
         for a statement that was never run, since what it belonged to failed or was rolled back before.
         """
-        if self._message.result is None:
-            self._database.say_what_waits()
-        if self._message.result is None:
+        if self._command.result is None:
+            self._database.sync_pipeline()
+        if self._command.result is None:
             raise TransactionManagementError(
                 "the statement never ran: what it belonged to failed or was rolled back before"
             )
         with self._database.wrap_database_errors:
-            return self._session.rows(self._message.result)
+            return self._session.rows(self._command.result)
 
-    def row(self) -> Answer | None:
+    def row(self) -> ResultRow | None:
         """Return the first row, or None; raises what ``rows`` raises."""
         rows = self.rows()
         return rows[0] if rows else None

@@ -345,10 +345,10 @@ class TestBusy:
 
 
 def fail_as(sqlstate: str, *, at_once: bool = True) -> None:
-    """Let PostgreSQL raise this error, now or with what is said next."""
+    """Let PostgreSQL raise this error, now or in the next round trip."""
     failing = Statement(
         f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{sqlstate}', MESSAGE = 'planted'; END $$".encode()
     )
-    reply = failing.send()
+    result = failing.queue()
     if at_once:
-        reply.rows()
+        result.rows()

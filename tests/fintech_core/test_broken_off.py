@@ -1,4 +1,4 @@
-"""What is broken off, passed over or forgotten: nothing is committed in part, and whoever commits is told."""
+"""What is interrupted, passed over or lost: nothing is committed in part, and whoever commits is told."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -77,18 +77,18 @@ class TestPassingOver:
         assert keys() == ["first", "second"]
 
 
-def two_records(said: list[str]) -> None:
-    """Say two things that wait, and one that does not; note what was said."""
+def three_records(submitted: list[str]) -> None:
+    """Queue two, and start one; note which were submitted."""
     for key in ("a", "b"):
-        NEW_RECORD.send([key])
-        said.append(key)
+        NEW_RECORD.queue([key])
+        submitted.append(key)
     NEW_RECORD.start(["c"])
-    said.append("c")
+    submitted.append("c")
     ECHO.row(["and wait"])
 
 
 def start_and_leave() -> None:
-    """Let the server work for long, and leave: what it does must be heard to its end first."""
+    """Let the server work for long, and leave: what it does must be read to its end first."""
     with transaction.atomic():
         SLEEPING.start([30])
         raise LookupError
@@ -102,20 +102,20 @@ def passing_over_a_signal() -> None:
             start_and_leave()
 
 
-class TestBreakingOff:
-    def test_whoever_passes_over_a_signal_commits_all_that_was_said_or_is_told(self) -> None:
+class TestInterrupted:
+    def test_whoever_passes_over_a_signal_commits_all_that_was_submitted_or_is_told(self) -> None:
         draw, committed, broken = random.Random(7), 0, 0
         for _ in range(TRIES):
-            said: list[str] = []
+            submitted: list[str] = []
             try:
                 with transaction.atomic():
                     try:
                         with interrupted(draw.uniform(0.000_01, 0.002)):
-                            two_records(said)
+                            three_records(submitted)
                     except Interrupted:
                         broken += 1
                 committed += 1
-                assert set(keys()) >= set(said)
+                assert set(keys()) >= set(submitted)
             except DatabaseError:
                 connection.close_if_unusable_or_obsolete()
                 assert keys() == []
@@ -131,10 +131,10 @@ class TestBreakingOff:
         assert keys() == []
 
 
-class TestForgetting:
+class TestLostStatements:
     @pytest.fixture
     def wider_names(self) -> Iterator[None]:
-        """Statements that know the names of people, whose column then gets another type."""
+        """A prepared statement that reads the names of people, whose column then gets another type."""
         NAMES.rows()
         with owner_session() as owner:
             owner.execute("ALTER TABLE users_user ALTER first_name TYPE varchar(199)")
@@ -153,10 +153,10 @@ class TestForgetting:
         assert NAMES.rows() == []
 
     def test_a_pooler_that_discards_what_was_prepared_costs_one_request(self) -> None:
-        ECHO.row(["learnt"])
+        ECHO.row(["prepared"])
         with connection.cursor() as cursor:
             cursor.execute("DISCARD ALL")
         with pytest.raises((OperationalError, ProgrammingError)):
-            ECHO.row(["known?"])
+            ECHO.row(["still prepared?"])
         connection.close_if_unusable_or_obsolete()
-        assert ECHO.row(["learnt anew"]) == ("learnt anew",)
+        assert ECHO.row(["prepared anew"]) == ("prepared anew",)

@@ -1,4 +1,4 @@
-"""The database engine: BEGIN, what waits for what is said next, savepoints, COMMIT, and the look at a connection."""
+"""The database engine: BEGIN, the queue of a transaction, savepoints, COMMIT, and the look at a connection."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ from psycopg.pq import TransactionStatus
 from pytest_django import Settings
 
 from fintech_core import libpq
-from fintech_core.libpq import Message
+from fintech_core.libpq import Command
 from fintech_core.models import IdempotencyRecord
 from fintech_core.prepared import Statement
 from tests.databases import end_session
@@ -41,8 +41,8 @@ NEW_RECORD = Statement("""
 
 
 @pytest.fixture
-def learnt(committed_db: None) -> Iterator[None]:
-    """A session that knows the statements: one that it meets for the first time is taught to it on the way."""
+def prepared(committed_db: None) -> Iterator[None]:
+    """A session that has prepared the statements: one that it has not is prepared right before its first use."""
     ECHO.rows([""])
     QUOTIENT.rows([1])
     SLEEPING.rows([0])
@@ -54,7 +54,7 @@ def learnt(committed_db: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def wire(learnt: None, tmp_path: Path) -> Iterator[Wire]:
+def wire(prepared: None, tmp_path: Path) -> Iterator[Wire]:
     """What passes between the client and the server."""
     with listening(tmp_path) as wire:
         yield wire
@@ -68,8 +68,8 @@ def in_a_transaction(*steps: Callable[[], object]) -> None:
 
 
 def divide_by_zero() -> None:
-    """Let it wait, and say something else."""
-    QUOTIENT.send([0])
+    """Queue it, and run something else."""
+    QUOTIENT.queue([0])
     ECHO.rows(["next"])
 
 
@@ -78,13 +78,13 @@ def keys() -> list[str]:
     return list(IdempotencyRecord.objects.order_by("id").values_list("key", flat=True))
 
 
-@pytest.mark.usefixtures("learnt")
+@pytest.mark.usefixtures("prepared")
 class TestBegin:
-    def test_both_wait_for_one_answer_of_the_server(self, tmp_path: Path) -> None:
+    def test_goes_with_the_first_statement_in_one_round_trip(self, tmp_path: Path) -> None:
         with listening(tmp_path) as wire, transaction.atomic():
             ECHO.rows(["first"])
             assert connection.connection.pgconn.transaction_status == TransactionStatus.INTRANS
-            messages = wire.heard()
+            messages = wire.trace()
             assert "BEGIN" in messages
             assert "first" in messages
             assert wire.round_trips() == 1
@@ -116,7 +116,7 @@ class TestBegin:
         connection.close_if_unusable_or_obsolete()
         assert ECHO.rows(["again"]) == [("again",)]
 
-    def test_a_wait_that_is_broken_off_closes_the_connection(self) -> None:
+    def test_a_wait_that_is_interrupted_closes_the_connection(self) -> None:
         with interrupted(0.3), pytest.raises(Interrupted), transaction.atomic():
             SLEEPING.rows([30])
         with transaction.atomic():
@@ -172,12 +172,12 @@ class TestSavepoints:
         assert told == ["BEGIN", "SAVEPOINT", "SELECT", "RELEASE", "COMMIT"]
 
 
-@pytest.mark.usefixtures("learnt")
-class TestWhatWaits:
+@pytest.mark.usefixtures("prepared")
+class TestQueue:
     def test_goes_with_the_next_statement_in_one_round_trip(self, wire: Wire) -> None:
         with transaction.atomic(), transaction.atomic():
-            first = ECHO.send(["first"])
-            assert "first" not in wire.heard()
+            first = ECHO.queue(["first"])
+            assert "first" not in wire.trace()
             assert ECHO.rows(["second"]) == [("second",)]
             assert wire.round_trips() == 1
             assert first.rows() == [("first",)]
@@ -186,43 +186,43 @@ class TestWhatWaits:
     def test_goes_with_commit_in_one_round_trip(self, wire: Wire) -> None:
         with transaction.atomic():
             with transaction.atomic():
-                NEW_RECORD.send(["k"])
-            NEW_RECORD.send(["l"])
+                NEW_RECORD.queue(["k"])
+            NEW_RECORD.queue(["l"])
         assert wire.round_trips() == 1
         assert set(keys()) == {"k", "l"}
 
     def test_goes_before_a_query_of_djangos(self) -> None:
         with transaction.atomic():
-            NEW_RECORD.send(["k"])
+            NEW_RECORD.queue(["k"])
             assert keys() == ["k"]
 
     def test_goes_before_a_query_of_a_cursor_that_was_there_before(self) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
-            NEW_RECORD.send(["k"])
+            NEW_RECORD.queue(["k"])
             cursor.execute("SELECT count(*) FROM fintech_core_idempotencyrecord")
             assert cursor.fetchone() == (1,)
 
-    def test_goes_when_its_answer_is_read(self) -> None:
+    def test_goes_when_its_result_is_read(self) -> None:
         with transaction.atomic():
-            assert ECHO.send(["asked"]).row() == ("asked",)
-            assert ECHO.send(["again"]).rows() == [("again",)]
+            assert ECHO.queue(["asked"]).row() == ("asked",)
+            assert ECHO.queue(["again"]).rows() == [("again",)]
 
     def test_is_never_sent_where_all_is_rolled_back(self, wire: Wire) -> None:
         with transaction.atomic():
-            reply = NEW_RECORD.send(["k"])
+            result = NEW_RECORD.queue(["k"])
             transaction.set_rollback(True)
-        assert wire.heard() == ""
+        assert wire.trace() == ""
         assert keys() == []
         with pytest.raises(TransactionManagementError, match="never ran"):
-            reply.rows()
+            result.rows()
 
     def test_what_came_after_a_savepoint_is_dropped_with_it(self) -> None:
         with transaction.atomic():
-            NEW_RECORD.send(["before"])
+            NEW_RECORD.queue(["before"])
             with transaction.atomic():
-                NEW_RECORD.send(["within"])
+                NEW_RECORD.queue(["within"])
                 transaction.set_rollback(True)
-            NEW_RECORD.send(["after"])
+            NEW_RECORD.queue(["after"])
         assert set(keys()) == {"before", "after"}
 
     def test_nor_is_it_sent_when_the_savepoint_was_made_before(self, wire: Wire) -> None:
@@ -230,20 +230,20 @@ class TestWhatWaits:
             with transaction.atomic():
                 ECHO.rows(["made"])
                 with transaction.atomic():
-                    NEW_RECORD.send(["within"])
+                    NEW_RECORD.queue(["within"])
                 transaction.set_rollback(True)
-            NEW_RECORD.send(["after"])
-        assert "within" not in wire.heard()
+            NEW_RECORD.queue(["after"])
+        assert "within" not in wire.trace()
         assert keys() == ["after"]
 
     def test_its_error_is_told_by_the_next_statement(self) -> None:
         with pytest.raises(DataError):
-            in_a_transaction(lambda: NEW_RECORD.send(["k"]), divide_by_zero)
+            in_a_transaction(lambda: NEW_RECORD.queue(["k"]), divide_by_zero)
         assert keys() == []
 
     def test_its_error_in_a_savepoint_leaves_what_was_before(self) -> None:
         with transaction.atomic():
-            NEW_RECORD.send(["k"])
+            NEW_RECORD.queue(["k"])
             with pytest.raises(DataError):
                 in_a_transaction(divide_by_zero)
             assert ECHO.rows(["goes on"]) == [("goes on",)]
@@ -253,49 +253,49 @@ class TestWhatWaits:
         """Whoever tries something in a savepoint, and passes over its errors, does not lose what was before unheard."""
 
         def try_something() -> None:
-            QUOTIENT.send([0])
+            QUOTIENT.queue([0])
             with pytest.raises(DataError):
                 in_a_transaction(lambda: ECHO.rows(["tried"]))
 
         with pytest.raises(InternalError, match="nothing was committed"):
-            in_a_transaction(lambda: NEW_RECORD.send(["k"]), try_something)
+            in_a_transaction(lambda: NEW_RECORD.queue(["k"]), try_something)
         assert keys() == []
 
     def test_its_error_is_told_by_commit(self) -> None:
         with pytest.raises(IntegrityError):
-            in_a_transaction(lambda: NEW_RECORD.send(["k"]), lambda: NEW_RECORD.send(["k"]))
+            in_a_transaction(lambda: NEW_RECORD.queue(["k"]), lambda: NEW_RECORD.queue(["k"]))
         assert keys() == []
         assert ECHO.rows(["as before"]) == [("as before",)]
 
     def test_outside_of_a_transaction_it_goes_at_once(self) -> None:
-        NEW_RECORD.send(["k"])
+        NEW_RECORD.queue(["k"])
         assert keys() == ["k"]
 
     def test_goes_without_being_prepared_where_nothing_may_be(self, settings: Settings) -> None:
         settings.PREPARED_STATEMENTS = False
         with transaction.atomic():
-            reply = ECHO.send(["first"])
+            result = ECHO.queue(["first"])
             assert ECHO.rows(["second"]) == [("second",)]
-            assert reply.rows() == [("first",)]
+            assert result.rows() == [("first",)]
 
     def test_a_session_that_has_ended_is_an_error_of_the_connection(self) -> None:
         backend = connection.connection.info.backend_pid
         with pytest.raises(OperationalError):
-            in_a_transaction(lambda: NEW_RECORD.send(["k"]), lambda: end_session(backend))
+            in_a_transaction(lambda: NEW_RECORD.queue(["k"]), lambda: end_session(backend))
         connection.close_if_unusable_or_obsolete()
         assert keys() == []
 
-    def test_nothing_waits_for_another_connection(self) -> None:
+    def test_nothing_is_queued_for_another_connection(self) -> None:
         with transaction.atomic():
-            NEW_RECORD.send(["k"])
+            NEW_RECORD.queue(["k"])
             connection.close()
-            assert connection._waiting == []  # type: ignore[attr-defined]
+            assert connection._queue == []  # type: ignore[attr-defined]
             transaction.set_rollback(True)
-        connection.say_with_next(Message(b"SELECT 1 / 0", ()))  # type: ignore[attr-defined]
+        connection.enqueue(Command(b"SELECT 1 / 0", ()))  # type: ignore[attr-defined]
         connection.connect()
         assert keys() == []
 
-    def test_a_savepoint_is_there_when_a_statement_cannot_be_learnt(self) -> None:
+    def test_a_savepoint_is_there_when_a_statement_cannot_be_prepared(self) -> None:
         with transaction.atomic():
             NEW_RECORD.rows(["before"])
             with pytest.raises(ProgrammingError):
@@ -303,9 +303,9 @@ class TestWhatWaits:
             assert ECHO.rows(["goes on"]) == [("goes on",)]
         assert keys() == ["before"]
 
-    def test_a_transaction_that_is_only_waiting_cannot_be_left_for_autocommit(self) -> None:
+    def test_a_transaction_that_is_only_queued_cannot_be_left_for_autocommit(self) -> None:
         connection.set_autocommit(False)
-        in_a_transaction(lambda: NEW_RECORD.send(["k"]))
+        in_a_transaction(lambda: NEW_RECORD.queue(["k"]))
         with pytest.raises(ProgrammingError):
             connection.set_autocommit(True)
         connection.rollback()
@@ -314,7 +314,7 @@ class TestWhatWaits:
 
     def test_another_thread_can_neither_send_nor_drop_it(self) -> None:
         with transaction.atomic(), ThreadPoolExecutor(1) as other:
-            NEW_RECORD.send(["k"])
+            NEW_RECORD.queue(["k"])
             for step in (connection.close, connection.cursor):
                 with pytest.raises(DatabaseError):
                     other.submit(getattr(connections["default"], step.__name__)).result()
@@ -322,64 +322,64 @@ class TestWhatWaits:
 
 
 @pytest.mark.usefixtures("committed_db")
-class TestLessons:
-    """A session is taught a prepared statement once, on the way, whatever goes before it."""
+class TestPreparing:
+    """A session prepares a statement once, in the round trip of its first use, whatever goes before it."""
 
-    def test_the_first_use_waits_no_more_often_than_the_next(self, learnt: None, wire: Wire) -> None:
+    def test_the_first_use_waits_no_more_often_than_the_next(self, prepared: None, wire: Wire) -> None:
         half, third = Statement("SELECT %s::int / 2"), Statement("SELECT %s::int / 3")
         with transaction.atomic():
-            halves = [half.send([number]) for number in (2, 4)]
-            thirds = [third.send([3]), third.send([6])]
-            assert [reply.row() for reply in (*halves, *thirds)] == [(1,), (2,), (1,), (2,)]
+            halves = [half.queue([number]) for number in (2, 4)]
+            thirds = [third.queue([3]), third.queue([6])]
+            assert [result.row() for result in (*halves, *thirds)] == [(1,), (2,), (1,), (2,)]
             assert wire.round_trips() == 1
             assert half.row([6]) == (3,)
             assert wire.round_trips() == 2
-        assert wire.heard().count('Parse\t "fintech_core_') == 2
+        assert wire.trace().count('Parse\t "fintech_core_') == 2
 
-    def test_what_fails_before_one_lets_it_be_taught_later(self) -> None:
+    def test_what_fails_before_one_lets_it_be_prepared_later(self) -> None:
         double = Statement("SELECT %s::int * 2")
         with pytest.raises(DataError):
-            in_a_transaction(lambda: QUOTIENT.send([0]), lambda: double.row([1]))
+            in_a_transaction(lambda: QUOTIENT.queue([0]), lambda: double.row([1]))
         assert [double.row([1]), double.row([2])] == [(2,), (4,)]
 
-    def test_one_that_fails_in_use_was_taught(self) -> None:
+    def test_one_that_fails_in_use_was_prepared(self) -> None:
         ratio = Statement("SELECT 2 / %s::int")
         with pytest.raises(DataError):
             ratio.row([0])
         assert ratio.row([1]) == (2,)
 
-    def test_whoever_breaks_off_before_it_is_noted_leaves_no_session_behind(
+    def test_an_interrupt_before_it_is_noted_leaves_no_session_behind(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        fivefold, heard = Statement("SELECT %s::int * 5"), libpq._heard
+        fivefold, read_results = Statement("SELECT %s::int * 5"), libpq._read_results
 
-        def broken_off(*given: Any) -> None:
-            assert list(heard(*given))
+        def interrupted_after(*given: Any) -> None:
+            assert list(read_results(*given))
             raise Interrupted
 
-        monkeypatch.setattr(libpq, "_heard", broken_off)
+        monkeypatch.setattr(libpq, "_read_results", interrupted_after)
         with pytest.raises(Interrupted):
             fivefold.row([1])
         monkeypatch.undo()
         connection.close_if_unusable_or_obsolete()
         assert fivefold.row([1]) == (5,)
 
-    def test_one_that_is_dropped_was_never_taught(self) -> None:
+    def test_one_that_is_dropped_was_never_prepared(self) -> None:
         triple = Statement("SELECT %s::int * 3")
         with transaction.atomic():
-            triple.send([1])
+            triple.queue([1])
             transaction.set_rollback(True)
         assert triple.row([1]) == (3,)
 
 
-@pytest.mark.usefixtures("learnt")
+@pytest.mark.usefixtures("prepared")
 class TestCommit:
     def test_nothing_is_sent_where_nothing_was_begun(self, tmp_path: Path) -> None:
         connection.ensure_connection()
         with listening(tmp_path) as wire:
             with transaction.atomic(), transaction.atomic():
                 """Nothing is asked."""
-            assert wire.heard() == ""
+            assert wire.trace() == ""
 
     def test_one_whose_session_has_ended_is_an_error_of_the_connection(self) -> None:
         def work() -> None:
@@ -400,11 +400,11 @@ class TestCommit:
             in_a_transaction(lambda: NEW_RECORD.rows(["k"]), passed_over)
         assert keys() == []
 
-    def test_one_whose_wait_is_broken_off_closes_the_connection_and_says_by_what(self) -> None:
+    def test_one_whose_wait_is_interrupted_closes_the_connection_and_tells_by_what(self) -> None:
         with interrupted(0.3), pytest.raises(Interrupted):
-            in_a_transaction(lambda: SLEEPING.send([30]))
+            in_a_transaction(lambda: SLEEPING.queue([30]))
         with transaction.atomic():
-            NEW_RECORD.send(["by a new one"])
+            NEW_RECORD.queue(["by a new one"])
         assert keys() == ["by a new one"]
 
 

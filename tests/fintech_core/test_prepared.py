@@ -142,15 +142,15 @@ class TestStatement:
         statement = Statement("SELECT 1 WHERE false")
         assert (statement.rows(), statement.row()) == ([], None)
 
-    def test_a_session_learns_it_once_and_still_knows_it_after_a_rollback(self) -> None:
-        statement = Statement("SELECT 'learnt once' || %s::text")
+    def test_a_session_prepares_it_once_and_keeps_it_after_a_rollback(self) -> None:
+        statement = Statement("SELECT 'prepared once' || %s::text")
         with transaction.atomic():
             statement.row(["a"])
             transaction.set_rollback(True)
-        assert statement.row(["b"]) == ("learnt onceb",)
+        assert statement.row(["b"]) == ("prepared onceb",)
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%''learnt once''%'"
+                "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%''prepared once''%'"
             )
             assert cursor.fetchone() == (1,)
 
@@ -171,24 +171,24 @@ class TestPreparedInsert:
     def test_writes_what_django_reads(self) -> None:
         insert = PreparedInsert(IdempotencyRecord, *self.FIELDS, "document_kind")
         row = self.row(document_kind="")
-        insert.send(**row)
+        insert.queue(**row)
         stored = IdempotencyRecord.objects.get()
         assert {name: getattr(stored, name) for name in row} == row
 
     def test_refuses_what_the_database_refuses(self) -> None:
         insert = PreparedInsert(IdempotencyRecord, *self.FIELDS, "document_kind")
-        insert.send(**self.row(document_kind=""))
+        insert.queue(**self.row(document_kind=""))
         assert IdempotencyRecord.objects.count() == 1
         with pytest.raises(IntegrityError), transaction.atomic():
-            insert.send(**self.row(document_kind="")).rows()
+            insert.queue(**self.row(document_kind="")).rows()
         assert IdempotencyRecord.objects.count() == 1
 
     def test_needs_every_value_and_takes_no_other(self) -> None:
         insert = PreparedInsert(IdempotencyRecord, *self.FIELDS)
         with pytest.raises(KeyError):
-            insert.send(user_id=SAMPLE)
+            insert.queue(user_id=SAMPLE)
         with pytest.raises(TypeError, match="document_kind"):
-            insert.send(**self.row(document_kind=""))
+            insert.queue(**self.row(document_kind=""))
 
 
 class TestInATransaction:

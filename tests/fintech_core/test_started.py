@@ -1,4 +1,4 @@
-"""Statements that are started: the server works at them while we go on, and what is said next hears of them."""
+"""Statements that are started: the server executes them while we go on, and the next round trip reads their results."""
 
 import time
 from collections.abc import Callable
@@ -58,11 +58,11 @@ class TestStarted:
         connection.close_if_unusable_or_obsolete()
         assert ECHO.row(["anew"]) == ("anew",)
 
-    def test_several_run_in_their_order_and_are_taught_once(self) -> None:
+    def test_several_run_in_their_order_and_are_prepared_once(self) -> None:
         with transaction.atomic():
             for key in "abc":
                 NEW_RECORD.start([key, "f"])
-            NEW_RECORD.send(["d", "f"])
+            NEW_RECORD.queue(["d", "f"])
             assert ECHO.row(["between"]) == ("between",)
             NEW_RECORD.start(["e", "f"])
         assert keys() == ["a", "b", "c", "d", "e"]
@@ -83,7 +83,7 @@ class TestStarted:
         assert keys() == ["a"]
 
 
-def say() -> None:
+def run_a_statement() -> None:
     ECHO.row(["next"])
 
 
@@ -93,16 +93,16 @@ def ask_by_the_orm() -> None:
 
 def start_more() -> None:
     NEW_RECORD.start(["more", "f"])
-    say()
+    run_a_statement()
 
 
 def open_a_savepoint() -> None:
     with transaction.atomic():
-        raise AssertionError("not reached: the savepoint hears it first")
+        raise AssertionError("not reached: the savepoint syncs first")
 
 
 def stop() -> None:
-    """Say nothing more: COMMIT is next."""
+    """Run nothing more: COMMIT is next."""
 
 
 def start_a_fault() -> None:
@@ -114,19 +114,23 @@ def leave() -> None:
 
 
 class TestErrors:
-    @pytest.mark.parametrize("say_it", [QUOTIENT.send, QUOTIENT.start])
-    def test_what_never_ran_has_no_answer(self, say_it: Callable[[list[int]], object]) -> None:
+    @pytest.mark.parametrize("submit", [QUOTIENT.queue, QUOTIENT.start])
+    def test_what_never_ran_has_no_result(self, submit: Callable[[list[int]], object]) -> None:
         with transaction.atomic():
-            say_it([0])
-            later = ECHO.send(["later"])
+            submit([0])
+            later = ECHO.queue(["later"])
             for error in (DataError, TransactionManagementError, TransactionManagementError):
                 with pytest.raises(error):
                     later.row()
             transaction.set_rollback(True)
         assert is_at_rest()
 
-    @pytest.mark.parametrize("next_thing", [say, ask_by_the_orm, start_more, open_a_savepoint, stop])
-    def test_what_is_said_next_raises_them_and_nothing_is_kept(self, next_thing: Callable[[], None]) -> None:
+    @pytest.mark.parametrize(
+        "next_thing", [run_a_statement, ask_by_the_orm, start_more, open_a_savepoint, stop]
+    )
+    def test_the_next_round_trip_raises_them_and_nothing_is_kept(
+        self, next_thing: Callable[[], None]
+    ) -> None:
         with pytest.raises(DataError):
             in_a_transaction(partial(NEW_RECORD.start, ["a", "f"]), start_a_fault, next_thing)
         assert is_at_rest()
@@ -148,7 +152,7 @@ class TestErrors:
             NEW_RECORD.rows(["after", "f"])
         assert keys() == ["before", "after"]
 
-    def test_leaving_a_savepoint_hears_nothing_so_it_is_told_outside_of_it(self) -> None:
+    def test_leaving_a_savepoint_reads_no_result_so_it_is_told_outside_of_it(self) -> None:
         inner = partial(in_a_transaction, start_a_fault)
         with pytest.raises(DataError):
             in_a_transaction(UserFactory, inner, partial(NEW_RECORD.rows, ["after", "f"]))

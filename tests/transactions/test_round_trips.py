@@ -36,7 +36,7 @@ def test_a_transfer_waits_three_times_and_twice_with_its_wallets_locked(
     wallet = main_wallet(ada).pk.hex  # as the statement that locks sends it
     client = APIClient()
     client.force_authenticate(user=ada)
-    send(client, bola)  # the session learns its statements
+    send(client, bola)  # the session prepares its statements
     with listening(tmp_path) as wire:
         send(client, bola)
         # The key, an earlier answer, the PIN and both people's wallets are one; then these two. Whoever comes with

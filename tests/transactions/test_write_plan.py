@@ -39,7 +39,7 @@ def pair() -> tuple[Wallet, Wallet]:
 
 
 def so_far(figure: str, *tables: str) -> int:
-    """Return what PostgreSQL has counted for these tables in this transaction; what waits is written before."""
+    """Return what PostgreSQL has counted for these tables in this transaction; what is queued is written before."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT sum({figure}) FROM pg_stat_xact_user_tables WHERE relname = ANY(%s)", [list(tables)]

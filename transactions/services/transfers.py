@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from fintech_core.money import format_amount
-from fintech_core.prepared import RowReply
+from fintech_core.prepared import PendingRow
 from notifications.services import EventDraft, publish_many
 from transactions.drafts import TransactionDraft, transfer_draft
 from transactions.errors import RecipientCannotReceive, RecipientNotFound, SameWallet
@@ -37,13 +37,13 @@ class Parties:
     def __init__(self, *, sender: User, to: str, currency: str) -> None:
         self.sender = sender
         self._to, self._currency = to, currency
-        self._asked: tuple[MainWallet, RowReply[Wallet]] | None = None
+        self._asked: tuple[MainWallet, PendingRow[Wallet]] | None = None
 
     def ask(self) -> None:
-        """Send for both with what is said next in this transaction."""
+        """Queue both reads."""
         self._asked = self._ask()
 
-    def _ask(self) -> tuple[MainWallet, RowReply[Wallet]]:
+    def _ask(self) -> tuple[MainWallet, PendingRow[Wallet]]:
         own = ask_for_main_wallet(user_id=self.sender.pk, currency=self._currency)
         return own, ask_for_wallet_of(to=self._to, currency=self._currency)
 
@@ -84,7 +84,7 @@ class Sending:
     if_match: str | None = None
 
     def ask(self) -> None:
-        """Send for the parties with what is said next in this transaction."""
+        """Queue the reads of the parties."""
         self.parties.ask()
 
 

@@ -121,7 +121,7 @@ def write_part(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> None:
     """Let the server begin to write what was decided since the last part, and decide on while it does.
 
     Only postings may have been decided, which change no wallet without an entry: the wallets of a part are those that
-    it has entries of. The moment is the same for all parts of a step. Errors are raised by what is said next.
+    it has entries of. The moment is the same for all parts of a step. Errors are raised by the next round trip.
     """
     parameters = _parameters(batch, _moved_since(wallets))
     WRITE[False, "conversions" in parameters].start(parameters)
@@ -133,8 +133,8 @@ def write_part(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> None:
 def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> None:
     """Run the write statement, over what no part has written.
 
-    The caller holds the wallets' locks. A batch that resolves nothing and is not contestable is written with what is
-    said next in the transaction, its COMMIT at the latest (the last of several parts is begun at once): no rule of the
+    The caller holds the wallets' locks. A batch that resolves nothing and is not contestable is queued for the next
+    round trip of the transaction, its COMMIT at the latest (the last of several parts is begun at once): no rule of the
     books refuses it but for a fault of ours, and a time-out or a lost server is told there. Of the others it raises
     NotAllResolved, IntegrityError (the database's own refusals).
     """
@@ -149,7 +149,7 @@ def write(batch: Batch, wallets: Mapping[UUID, LockedWallet]) -> None:
     elif is_in_parts:
         statement.start(parameters)
     else:
-        statement.send(parameters)
+        statement.queue(parameters)
 
 
 def _moved_since(wallets: Mapping[UUID, LockedWallet]) -> list[LockedWallet]:

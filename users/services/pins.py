@@ -18,7 +18,7 @@ from django.db import transaction
 from fintech_core import audit, clock
 from fintech_core.exceptions import FieldError, NotFound, ServiceUnavailable
 from fintech_core.idempotency import Written
-from fintech_core.prepared import PreparedRead, RowReply, Statement
+from fintech_core.prepared import PendingRow, PreparedRead, Statement
 from notifications.services import publish
 from users import key_rings, obvious_pins
 from users.errors import InvalidPassword, InvalidPin, PinLocked, PinNotSet, PinRequired
@@ -73,7 +73,7 @@ def verify(*, user_id: UUID, pin: str | None) -> None:
     with transaction.atomic(durable=True):
         written = _judge(_LOCKED_PIN.first(user_id=user_id), given, clock.now())
         if written is None:
-            _NOTHING_TO_FLUSH.send()
+            _NOTHING_TO_FLUSH.queue()
     if written is not None and written.refusal is not None:
         raise written.refusal
 
@@ -83,12 +83,12 @@ class PinGate:
 
     def __init__(self, *, user_id: UUID, pin: str | None) -> None:
         self._user_id, self._pin = user_id, pin
-        self._asked: RowReply[TransactionPin] | None = None
+        self._asked: PendingRow[TransactionPin] | None = None
         self._row: TransactionPin | None = None
 
     def ask(self) -> None:
-        """Send for the row and its lock, without waiting for somebody who holds it."""
-        self._asked, self._row = _FREE_PIN.send(user_id=self._user_id), None
+        """Queue the read of the row and its lock, without waiting for somebody who holds it."""
+        self._asked, self._row = _FREE_PIN.queue(user_id=self._user_id), None
 
     def _free_row(self) -> TransactionPin | None:
         if self._row is None and self._asked is not None:

@@ -1,9 +1,9 @@
 """A hook on the way to the database: it is called before each statement and before each COMMIT of its own thread.
 
-It stands in the driver, and before what the project's own engine says, which goes past the driver's cursors, so nothing
-that reaches PostgreSQL passes it by. What a thread does with its stops (die there, wait there) is the hook's affair.
-SAVEPOINTs are no stops: nobody else can tell whether they were reached. Statements that go with the next one stop with
-it, but never with COMMIT.
+It stands in the driver, and before what the project's own engine sends, which goes past the driver's cursors, so
+nothing that reaches PostgreSQL passes it by. What a thread does with its stops (die there, wait there) is the hook's
+affair. SAVEPOINTs are no stops: nobody else can tell whether they were reached. Statements that are queued stop with
+the next one, but never with COMMIT.
 """
 
 import threading
@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from fintech_core.database import base
-from fintech_core.libpq import Message
+from fintech_core.libpq import Command
 from transactions.services import writing
 
 COMMIT = "COMMIT"
@@ -47,7 +47,8 @@ def hooked(hook: Hook) -> Iterator[None]:
 @contextmanager
 def installed() -> Iterator[None]:
     """Stand in the way for a while."""
-    execute, converse, start = psycopg.Cursor.execute, base.converse, base.start
+    execute = psycopg.Cursor.execute
+    run_pipeline, start_pipeline = base.run_pipeline, base.start_pipeline
 
     def execute_with_stop(self: Any, query: Any, *given: Any, **options: Any) -> Any:
         hook: Hook | None = getattr(_hooks, "now", None)
@@ -55,40 +56,40 @@ def installed() -> Iterator[None]:
             hook.before(str(query), self.connection)
         return execute(self, query, *given, **options)
 
-    def converse_with_stop(
-        connection: "psycopg.Connection[Any]", messages: Sequence[Message], under_way: Sequence[Message]
+    def run_pipeline_with_stop(
+        connection: "psycopg.Connection[Any]", commands: Sequence[Command], in_flight: Sequence[Command]
     ) -> None:
         hook: Hook | None = getattr(_hooks, "now", None)
-        commits = bool(messages) and messages[-1].text == COMMIT.encode()
-        if hook is not None and (statements := _statements(messages)):
+        commits = bool(commands) and commands[-1].text == COMMIT.encode()
+        if hook is not None and (statements := _statements(commands)):
             hook.before(statements, connection)
-        if hook is not None and commits and (under_way or _statements(messages)):
-            converse(
-                connection, messages[:-1], under_way
+        if hook is not None and commits and (in_flight or _statements(commands)):
+            run_pipeline(
+                connection, commands[:-1], in_flight
             )  # a point of its own, between what was written and its end
-            messages, under_way = messages[-1:], ()
+            commands, in_flight = commands[-1:], ()
         if hook is not None and commits:
             hook.before(COMMIT, connection)
-        converse(connection, messages, under_way)
+        run_pipeline(connection, commands, in_flight)
         if hook is not None and commits:
             hook.committed(connection)
 
-    def start_with_stop(
-        connection: "psycopg.Connection[Any]", messages: Sequence[Message], under_way: Sequence[Message]
-    ) -> list[Message]:
+    def start_pipeline_with_stop(
+        connection: "psycopg.Connection[Any]", commands: Sequence[Command], in_flight: Sequence[Command]
+    ) -> list[Command]:
         hook: Hook | None = getattr(_hooks, "now", None)
-        if hook is not None and (statements := _statements(messages)):
+        if hook is not None and (statements := _statements(commands)):
             hook.before(statements, connection)
-        return start(connection, messages, under_way)
+        return start_pipeline(connection, commands, in_flight)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(psycopg.Cursor, "execute", execute_with_stop)
-        patch.setattr(base, "converse", converse_with_stop)
-        patch.setattr(base, "start", start_with_stop)
+        patch.setattr(base, "run_pipeline", run_pipeline_with_stop)
+        patch.setattr(base, "start_pipeline", start_pipeline_with_stop)
         for length in ("FIRST_PART_ENTRIES", "PART_ENTRIES"):
             patch.setattr(writing, length, 2)  # so that small steps are written in parts, too
         yield
 
 
-def _statements(messages: Sequence[Message]) -> str:
-    return b"; ".join(message.text for message in messages if not message.is_command).decode()
+def _statements(commands: Sequence[Command]) -> str:
+    return b"; ".join(command.text for command in commands if not command.is_control).decode()
