@@ -1,6 +1,6 @@
-"""Announcing: as soon as a request comes that may be done in company, its group knows of it.
+"""Announcing: as soon as a request comes that may be done in a group, that group knows of it.
 
-From there to the group a request has most of its own way to go: headers, routing, sign-in, its body. Whoever leads the
+Between there and the group lies most of the work on a request: headers, routing, sign-in, its body. A leader of the
 group meanwhile waits a moment for it (``combining``).
 """
 

@@ -15,7 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 from fintech_core import idempotency, rehearsal
 from fintech_core.announcing import announcement_of
 from fintech_core.exceptions import PROBLEM_JSON, DomainError, request_id_of
-from fintech_core.idempotency import Answer, Errand, Gate, Group, Task
+from fintech_core.idempotency import Answer, Gate, Group, GroupedRequest, Task
 from fintech_core.serializers import Request
 from fintech_core.throttling import Rate, RateLimitHeaders
 
@@ -113,19 +113,19 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         body: Mapping[str, Any],
         work: Callable[[], Answer],
         gate: Gate | None = None,
-        toll: Callable[[], None] | None = None,
+        charge: Callable[[], None] | None = None,
         ahead: Callable[[], None] | None = None,
         task: Task | None = None,
         concerning: Collection[UUID] | None = None,
     ) -> Answer:
-        """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), the toll, the work.
+        """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), the charge, the work.
 
-        A dry run knows neither key nor gate: the work runs and is rolled back. The ``toll`` charges a rate for what
-        the work will tell, so a dry run pays it, too; it asks another server, so the gate is passed before T1 begins.
-        ``ahead`` sends what the work reads first. A ``task`` is the same work as data: it may be done together with
-        that of other requests in the action's group (behind a gate, without a toll), and says what is sent ahead. A dry
+        A dry run knows neither key nor gate: the work runs and is rolled back. ``charge`` charges a rate for what the
+        work will tell, so a dry run pays it, too; it asks another server, so the gate is passed before T1 begins.
+        ``ahead`` queues what the work reads first. A ``task`` is the same work as data: it may be done together with
+        that of other requests in the action's group (behind a gate, without a charge), and prefetches for itself. A dry
         run tells the balances of those whom it is ``concerning``, the asker unless others are named. Raises KeyMissing,
-        KeyInvalid, KeyReused, InProgress, and whatever gate and toll raise. Refusals by rule (422) come back as an
+        KeyInvalid, KeyReused, InProgress, and whatever gate and charge raise. Refusals by rule (422) come back as an
         Answer, since they are stored too.
         """
         self._require_declared()
@@ -134,8 +134,8 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         if self._is_dry_run(self.request):
             if announcement is not None:
                 announcement.withdraw()
-            if toll is not None:
-                toll()
+            if charge is not None:
+                charge()
             return self._rehearsed(work, (user_id,) if concerning is None else concerning)
         scope = idempotency.Scope.of(
             user_id=user_id,
@@ -143,21 +143,21 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
             key=self._idempotency_key(),
             body=body,
         )
-        if toll is not None:
+        if charge is not None:
             earlier = idempotency.find(scope)
             if earlier is not None:
                 return earlier
             if gate is not None:
                 gate.verify()
                 gate = None
-            toll()
+            charge()
         alone = partial(idempotency.run, scope, work, gate=gate, request_id=request_id_of(self.request))
         if task is None:
-            return alone(ahead=ahead)
+            return alone(prefetch=ahead)
         if gate is None or ahead is not None or self.action not in self.groups:
-            raise ImproperlyConfigured("a task has a group and a gate, no toll, and asks for itself")
-        errand = Errand(scope, gate, task, partial(alone, ahead=task.ask))
-        return self.groups[self.action].run(errand, announcement)
+            raise ImproperlyConfigured("a task has a group and a gate, no charge, and prefetches for itself")
+        grouped = GroupedRequest(scope, gate, task, partial(alone, prefetch=task.prefetch))
+        return self.groups[self.action].run(grouped, announcement)
 
     def answer_by_state(self, *, work: Callable[[], Answer], concerning: Collection[UUID]) -> Answer:
         """Run a money POST that needs no key, since what it decides can be decided once; a dry run is rolled back."""

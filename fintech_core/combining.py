@@ -1,14 +1,14 @@
-"""Combining: what comes while one is under way is carried out together, by the first of those who wait.
+"""Combining: what comes while a group is carried out is carried out together after it, by one of those who wait.
 
-Whoever finds nobody under way begins at once. The others wait for its end; then one of them carries out what all of
-them brought. So nothing waits for company that may never come, and the more there is to do the more is done together
+Whoever finds no leader begins at once. The others wait for its end; then one of them carries out what all of them
+brought. So nothing waits for others that may never come, and the more there is to do the more is done together
 (flat combining: Hendler, Incze, Shavit and Tzafrir, SPAA 2010; databases know it as group commit).
 
-A task may be announced before it is brought. Whoever leads waits a moment for those that are on their way, since to go
-with them costs less than to let them go after it.
+A task may be announced before it is brought. A leader waits a moment for those that are announced, since to carry them
+out in its group costs less than to leave them for the next one.
 
-One at a time leads. Whoever has waited too long takes over from a leader that seems to be stuck, with all who wait: the
-stuck one ends with its own company, and nobody waits for it any more.
+One leads at a time. Whoever has waited too long takes over from a leader that seems to be stuck, with all who wait: the
+stuck one ends with its own group, and nobody waits for it any more.
 """
 
 import threading
@@ -22,24 +22,24 @@ Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
 
 
-def _closed() -> threading.Lock:
+def _acquired_lock() -> threading.Lock:
     lock = threading.Lock()
     lock.acquire()
     return lock
 
 
 @dataclass(slots=True, eq=False)
-class _Seat(Generic[Task, Outcome]):
-    """One task, its outcome, and the door behind which its thread waits until it leads or was carried out."""
+class _Slot(Generic[Task, Outcome]):
+    """One task, its outcome, and the lock that is released when its thread is to lead or its task was carried out."""
 
     task: Task
     outcome: Outcome | None = None
     leads: bool = False
-    door: threading.Lock = field(default_factory=_closed)
+    wake_up: threading.Lock = field(default_factory=_acquired_lock)
 
 
 class Announcement:
-    """A task that is on its way; it ends when the task comes or is withdrawn."""
+    """A task that is about to come; it ends when the task comes or is withdrawn."""
 
     def __init__(self, withdraw: "Callable[[Announcement], None]") -> None:
         self._withdraw = withdraw
@@ -50,20 +50,20 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long one waits for another, in seconds.
+class Waits:
+    """How long one thread waits for another at most, in seconds.
 
-    Those who wait for a leader wait ``leader_s`` before one of them takes over. A leader waits ``company_s`` for those
-    who are announced, but for nobody who has been on the way for ``on_the_way_s``.
+    Those who wait for a leader wait ``takeover_s`` before one of them takes over. A leader waits ``gather_s`` for tasks
+    that are announced, but for none that was announced more than ``announced_s`` ago.
     """
 
-    leader_s: float
-    company_s: float
-    on_the_way_s: float
+    takeover_s: float
+    gather_s: float
+    announced_s: float
 
 
 class Combiner(Generic[Task, Outcome]):
-    """Carries out the tasks of many threads, one group of at most ``most`` after the other.
+    """Carries out the tasks of many threads, one group of at most ``max_size`` after the other.
 
     ``carry_out`` is called in the thread of one of them, with its own task and then the others in the order of their
     coming. It returns an outcome for each, None where there is none. What it raises is raised in that thread alone;
@@ -74,20 +74,20 @@ class Combiner(Generic[Task, Outcome]):
         self,
         carry_out: Callable[[Sequence[Task]], Sequence[Outcome | None]],
         *,
-        most: int,
-        patience: Patience,
+        max_size: int,
+        waits: Waits,
     ) -> None:
         self._carry_out = carry_out
-        self._most = most
-        self._patience = patience
+        self._max_size = max_size
+        self._waits = waits
         self._guard = threading.Lock()
-        self._waiting: deque[_Seat[Task, Outcome]] = deque()
-        self._leader: _Seat[Task, Outcome] | None = None
+        self._waiting: deque[_Slot[Task, Outcome]] = deque()
+        self._leader: _Slot[Task, Outcome] | None = None
         self._announced: dict[Announcement, float] = {}  # since when, the newest last
-        self._company_is_here = threading.Condition(self._guard)
+        self._group_is_complete = threading.Condition(self._guard)
 
     def announce(self) -> Announcement:
-        """Say that a task is on its way. Whoever does so brings it or withdraws."""
+        """Say that a task is about to come. Whoever does so brings it or withdraws."""
         announcement = Announcement(self._withdraw)
         with self._guard:
             self._announced[announcement] = time.monotonic()
@@ -98,76 +98,76 @@ class Combiner(Generic[Task, Outcome]):
             self._end(announcement)
 
     def _end(self, announcement: Announcement) -> None:
-        if self._announced.pop(announcement, None) is not None and self._is_company_here():
-            self._company_is_here.notify_all()
+        if self._announced.pop(announcement, None) is not None and self._is_group_complete():
+            self._group_is_complete.notify_all()
 
     def run(self, task: Task, announcement: Announcement | None = None) -> Outcome | None:
-        """Let the task be carried out, alone or in company, by this thread or another; return its outcome."""
-        seat: _Seat[Task, Outcome] = _Seat(task)
+        """Let the task be carried out, alone or in a group, by this thread or another; return its outcome."""
+        slot: _Slot[Task, Outcome] = _Slot(task)
         with self._guard:
             if announcement is not None:
                 self._end(announcement)
             if self._leader is None:
-                self._give_lead_to(seat)
+                self._make_leader(slot)
             else:
-                self._waiting.append(seat)
-                if self._is_company_full():
-                    self._company_is_here.notify_all()
-        if not seat.leads:
-            self._wait(seat)
-        if seat.leads:
-            self._carry_out_company_of(seat)
-        return seat.outcome
+                self._waiting.append(slot)
+                if self._is_group_full():
+                    self._group_is_complete.notify_all()
+        if not slot.leads:
+            self._wait(slot)
+        if slot.leads:
+            self._carry_out_group_of(slot)
+        return slot.outcome
 
-    def _give_lead_to(self, seat: _Seat[Task, Outcome]) -> None:
-        self._leader, seat.leads = seat, True
+    def _make_leader(self, slot: _Slot[Task, Outcome]) -> None:
+        self._leader, slot.leads = slot, True
 
-    def _wait(self, seat: _Seat[Task, Outcome]) -> None:
-        """Wait until this one leads, by its turn or for want of patience, or was carried out in company."""
-        if seat.door.acquire(timeout=self._patience.leader_s):
+    def _wait(self, slot: _Slot[Task, Outcome]) -> None:
+        """Wait until this one leads, by its turn or by taking over, or was carried out in another's group."""
+        if slot.wake_up.acquire(timeout=self._waits.takeover_s):
             return
         with self._guard:
-            if seat in self._waiting:
-                self._waiting.remove(seat)
-                self._give_lead_to(seat)
-        if not seat.leads:  # it is being carried out
-            seat.door.acquire()
+            if slot in self._waiting:
+                self._waiting.remove(slot)
+                self._make_leader(slot)
+        if not slot.leads:  # it is being carried out
+            slot.wake_up.acquire()
 
-    def _carry_out_company_of(self, seat: _Seat[Task, Outcome]) -> None:
+    def _carry_out_group_of(self, leader: _Slot[Task, Outcome]) -> None:
         """Carry out this one and those who wait or are about to, then let the next one lead."""
-        company = [seat]
+        group = [leader]
         try:
             with self._guard:
-                self._company_is_here.wait_for(self._is_company_here, timeout=self._patience.company_s)
-                while self._waiting and len(company) < self._most:
-                    company.append(self._waiting.popleft())
-            outcomes = self._carry_out([one.task for one in company])
-            for one, outcome in zip(company, outcomes, strict=True):
-                one.outcome = outcome
+                self._group_is_complete.wait_for(self._is_group_complete, timeout=self._waits.gather_s)
+                while self._waiting and len(group) < self._max_size:
+                    group.append(self._waiting.popleft())
+            outcomes = self._carry_out([slot.task for slot in group])
+            for slot, outcome in zip(group, outcomes, strict=True):
+                slot.outcome = outcome
         finally:
             try:
-                self._hand_over(seat)
+                self._pass_lead_on(leader)
             finally:
-                for one in company[1:]:
-                    one.door.release()
+                for slot in group[1:]:
+                    slot.wake_up.release()
 
-    def _is_company_full(self) -> bool:
-        return len(self._waiting) >= self._most - 1
+    def _is_group_full(self) -> bool:
+        return len(self._waiting) >= self._max_size - 1
 
-    def _is_company_here(self) -> bool:
+    def _is_group_complete(self) -> bool:
         """Say whether there is nobody left to wait for."""
-        if not self._announced or self._is_company_full():
+        if not self._announced or self._is_group_full():
             return True
         newest = next(reversed(self._announced.values()))
-        return time.monotonic() - newest > self._patience.on_the_way_s
+        return time.monotonic() - newest > self._waits.announced_s
 
-    def _hand_over(self, seat: _Seat[Task, Outcome]) -> None:
-        """Let whoever has waited longest lead, unless somebody has lost patience and leads already."""
+    def _pass_lead_on(self, leader: _Slot[Task, Outcome]) -> None:
+        """Let whoever has waited longest lead, unless somebody has taken over already."""
         with self._guard:
-            if self._leader is not seat:
+            if self._leader is not leader:
                 return
             self._leader = None
             if self._waiting:
-                heir = self._waiting.popleft()
-                self._give_lead_to(heir)
-                heir.door.release()
+                longest = self._waiting.popleft()
+                self._make_leader(longest)
+                longest.wake_up.release()

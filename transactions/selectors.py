@@ -141,7 +141,7 @@ def find_recipient(*, to: str) -> User | None:
     return User.objects.filter(phone=to, phone_verified_at__isnull=False, is_active=True).first()
 
 
-def ask_for_wallet_of(*, to: str, currency: str) -> PendingRow[Wallet]:
+def prefetch_wallet_of(*, to: str, currency: str) -> PendingRow[Wallet]:
     """Queue the read of the main wallet, with its owner, of whoever ``find_recipient`` would find."""
     if "@" in to:
         return _WALLET_BY_EMAIL.queue(to=to.strip().lower(), currency=currency)

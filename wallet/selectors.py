@@ -52,24 +52,24 @@ def get_wallet_for(*, user: User, wallet_id: UUID) -> Wallet:
 
 def get_main_wallet(*, user_id: UUID, currency: str) -> Wallet:
     """Return the main wallet of a user in this currency; raises NotFound when none is open."""
-    return ask_for_main_wallet(user_id=user_id, currency=currency).get()
+    return prefetch_main_wallet(user_id=user_id, currency=currency).get()
 
 
-def ask_for_main_wallet(*, user_id: UUID, currency: str) -> "MainWallet":
+def prefetch_main_wallet(*, user_id: UUID, currency: str) -> "PendingMainWallet":
     """Queue the read of a user's main wallet."""
-    return MainWallet(currency, _MAIN_WALLET.queue(user_id=user_id, currency=currency))
+    return PendingMainWallet(currency, _MAIN_WALLET.queue(user_id=user_id, currency=currency))
 
 
 @dataclass(frozen=True, slots=True)
-class MainWallet:
-    """A main wallet that was asked for."""
+class PendingMainWallet:
+    """A main wallet whose read is queued."""
 
     currency: str
-    _reply: PendingRow[Wallet]
+    _row: PendingRow[Wallet]
 
     def first(self) -> Wallet | None:
         """Return it, or None when none is open in this currency."""
-        return self._reply.first()
+        return self._row.first()
 
     def get(self) -> Wallet:
         """Return it; raises NotFound when none is open in this currency."""

@@ -9,12 +9,12 @@ The record is written in the same transaction as the effect (T1), so either both
 A busy key is told by ``pg_try_advisory_xact_lock`` instead of waiting for a row that cannot be seen yet: at once, or as
 soon as its turn has come (``grouping``).
 
-What is asked before the work is asked together: the key's lock, an earlier answer, the gate's question, and what the
-work reads first. Only the answers are looked at one after the other, so a replay needs no PIN, and a wrong PIN learns
-nothing of what was read.
+What is read before the work is read in one round trip: the key's lock, an earlier answer, what the gate judges, and
+what the work reads first. Only the results are looked at one after the other, so a replay needs no PIN, and whoever
+sends a wrong PIN learns nothing of what was read.
 """
 
-from fintech_core.idempotency.grouping import Errand, Group, Task
+from fintech_core.idempotency.grouping import Group, GroupedRequest, Task
 from fintech_core.idempotency.records import (
     KEPT_FOR,
     Answer,
@@ -31,9 +31,9 @@ from fintech_core.idempotency.running import Gate, Written, run
 __all__ = [
     "KEPT_FOR",
     "Answer",
-    "Errand",
     "Gate",
     "Group",
+    "GroupedRequest",
     "InProgress",
     "KeyReused",
     "OutcomeUnknown",

@@ -1,19 +1,20 @@
 """T1 for several requests at once: those of one operation that come while one of them runs are one transaction.
 
 What a transaction costs besides its work (waits for the database, COMMIT, the checks of each statement) is paid once
-for all of them. In company goes only what is plain: one request of a person, a key that is new, a gate that is free,
-work that is done at once. A gate is judged once, and what it writes is committed with the group before it is told.
-Whatever else a request turns out to be (a replay, a refusal by rule, something that somebody holds), it runs alone
-right after, by ``run``, as if it had never been in company. So a group decides nothing but a success and a first miss.
+for all of them. A request joins the group only with a key that is new, a gate that can be judged without waiting, work
+that is done at once, and as the only one of its person. A gate is judged once, and what it writes is committed with the
+group before it is told. Whatever else a request turns out to be (a replay, a refusal by rule, something that somebody
+holds), it runs alone right after, by ``run``, as if it had never been in a group. So a group decides nothing but a
+success and a first wrong answer at a gate.
 
 Strangers must not wait for each other's locks, yet those who pay one merchant gain most by going together. So a group
-waits for a lock, but hardly longer than another group holds one. Where that was not enough it breaks, and for a moment
-the groups of this process wait for nothing: what somebody holds is left to whoever needs it.
+waits for a lock, but hardly longer than another group holds one. Where that was not enough it is rolled back, and for a
+moment the groups of this process wait for no lock: what somebody holds is left to whoever needs it.
 
 * The process dies before the group's COMMIT: nothing of any of them exists, each next try runs.
 * It dies after: each next try finds its record.
 * The group's connection is lost: each looks its own key up, and runs alone where nothing was done.
-* Anything else breaks the group: nothing of it exists, and each runs alone.
+* Anything else fails in the group: it is rolled back, and each runs alone.
 """
 
 import time
@@ -26,7 +27,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from fintech_core import crashpoints
-from fintech_core.combining import Announcement, Combiner, Patience
+from fintech_core.combining import Announcement, Combiner, Waits
 from fintech_core.exceptions import LOCK_NOT_AVAILABLE, DomainError, sqlstate_of
 from fintech_core.idempotency.records import Answer, Scope, store
 from fintech_core.idempotency.running import Claim, Gate, is_lost_connection, look_up
@@ -35,20 +36,20 @@ from fintech_core.prepared import Statement
 log = structlog.get_logger(__name__)
 
 # More in one transaction win little, and each waits for the last.
-MOST_IN_COMPANY = 16
-# For its leader several times as long as a group takes (a lone request may take longer, for a wallet); for those on
-# their way about as long, which is what they would wait for the next group.
-PATIENCE = Patience(leader_s=0.1, company_s=0.015, on_the_way_s=0.05)
+MAX_GROUP_SIZE = 16
+# To take over from a leader, several times as long as a group takes (a lone request may take longer, for a wallet); for
+# those that are announced about as long, which is what they would wait for the next group.
+WAITS = Waits(takeover_s=0.1, gather_s=0.015, announced_s=0.05)
 # It counts for each lock.
-_WAIT_BRIEFLY = Statement("SET LOCAL lock_timeout = '50ms'")
-# For so long no group waits for a lock after one has waited in vain.
-HURRY_S = 1.0
+_SHORT_LOCK_TIMEOUT = Statement("SET LOCAL lock_timeout = '50ms'")
+# For so long no group waits for a lock after the lock timeout of one.
+NO_LOCK_WAITS_FOR_S = 1.0
 
 
 class Task(Protocol):
     """What a request wants done, as data."""
 
-    def ask(self) -> None:
+    def prefetch(self) -> None:
         """Queue what is to be read first, and nothing else."""
 
 
@@ -56,28 +57,28 @@ AnyTask = TypeVar("AnyTask", bound=Task)
 
 
 @dataclass(frozen=True, slots=True)
-class Errand(Generic[AnyTask]):
-    """A request on its way: its key, its gate, its task, and how it runs alone."""
+class GroupedRequest(Generic[AnyTask]):
+    """A request that may be done in a group: its key, its gate, its task, and how it runs alone."""
 
     scope: Scope
     gate: Gate
     task: AnyTask
-    alone: Callable[[], Answer]
+    run_alone: Callable[[], Answer]
 
 
 @dataclass(frozen=True, slots=True)
-class _Lost:
-    """The connection of a group was lost, and its COMMIT may have succeeded unheard."""
+class _ConnectionLost:
+    """The connection of a group was lost, and its COMMIT may have succeeded."""
 
     error: OperationalError | InterfaceError
 
 
 @dataclass(frozen=True, slots=True)
-class _Missed:
-    """It was refused at its gate, but the group broke: that has to be written before anything else is told."""
+class _RefusalRolledBack:
+    """The gate refused it, but the group was rolled back: that has to be written before anything else is told."""
 
 
-_Outcome = Answer | DomainError | _Lost | _Missed | None
+_Outcome = Answer | DomainError | _ConnectionLost | _RefusalRolledBack | None
 
 
 class Group(Generic[AnyTask]):
@@ -89,84 +90,86 @@ class Group(Generic[AnyTask]):
 
     def __init__(self, together: Callable[[Sequence[AnyTask], bool], Sequence[Answer | None]]) -> None:
         self._together = together
-        self._hurries_until = 0.0
-        self._combiner: Combiner[Errand[AnyTask], _Outcome] = Combiner(
-            self._carry_out, most=MOST_IN_COMPANY, patience=PATIENCE
+        self._no_lock_waits_until = 0.0
+        self._combiner: Combiner[GroupedRequest[AnyTask], _Outcome] = Combiner(
+            self._carry_out, max_size=MAX_GROUP_SIZE, waits=WAITS
         )
 
     def announce(self) -> Announcement:
-        """Say that a request is on its way, for which whoever leads waits a moment."""
+        """Say that a request is about to come, for which a leader waits a moment."""
         return self._combiner.announce()
 
-    def run(self, errand: Errand[AnyTask], announcement: Announcement | None = None) -> Answer:
-        """Answer the request once for its key, in company if there is any. Raises what running it alone raises."""
-        outcome = self._combiner.run(errand, announcement)
+    def run(self, request: GroupedRequest[AnyTask], announcement: Announcement | None = None) -> Answer:
+        """Answer the request once for its key, with others if any wait. Raises what running it alone raises."""
+        outcome = self._combiner.run(request, announcement)
         if isinstance(outcome, DomainError):
             raise outcome
-        if isinstance(outcome, _Missed):
-            errand.gate.verify()
-        if isinstance(outcome, _Lost):
-            return look_up(errand.scope, outcome.error) or errand.alone()
-        return outcome if isinstance(outcome, Answer) else errand.alone()
+        if isinstance(outcome, _RefusalRolledBack):
+            request.gate.verify()
+        if isinstance(outcome, _ConnectionLost):
+            return look_up(request.scope, outcome.error) or request.run_alone()
+        return outcome if isinstance(outcome, Answer) else request.run_alone()
 
-    def _carry_out(self, errands: Sequence[Errand[AnyTask]]) -> Sequence[_Outcome]:
-        if len(errands) == 1:
-            return [errands[0].alone()]
+    def _carry_out(self, requests: Sequence[GroupedRequest[AnyTask]]) -> Sequence[_Outcome]:
+        if len(requests) == 1:
+            return [requests[0].run_alone()]
         outcomes: dict[int, Answer | DomainError] = {}
         try:
-            self._in_one_transaction(errands, outcomes)
+            self._in_one_transaction(requests, outcomes)
         except (OperationalError, InterfaceError) as error:
             if is_lost_connection(error):
-                log.warning("group_lost", requests=len(errands), error=type(error).__name__)
+                log.warning("group_lost", requests=len(requests), error=type(error).__name__)
                 connection.close()
-                return [_Lost(error)] * len(errands)
+                return [_ConnectionLost(error)] * len(requests)
             if sqlstate_of(error) == LOCK_NOT_AVAILABLE:
-                self._hurries_until = time.monotonic() + HURRY_S
+                self._no_lock_waits_until = time.monotonic() + NO_LOCK_WAITS_FOR_S
             else:
-                log.warning("group_broken", requests=len(errands), error=type(error).__name__)
+                log.warning("group_broken", requests=len(requests), error=type(error).__name__)
         except DomainError:  # it concerns all of them, and is told to each
             pass
         except Exception:
-            log.warning("group_broken", requests=len(errands), exc_info=True)
+            log.warning("group_broken", requests=len(requests), exc_info=True)
         else:
-            return [outcomes.get(place) for place in range(len(errands))]
-        missed = {place for place, outcome in outcomes.items() if isinstance(outcome, DomainError)}
-        return [_Missed() if place in missed else None for place in range(len(errands))]
+            return [outcomes.get(place) for place in range(len(requests))]
+        refused = {place for place, outcome in outcomes.items() if isinstance(outcome, DomainError)}
+        return [_RefusalRolledBack() if place in refused else None for place in range(len(requests))]
 
     def _in_one_transaction(
-        self, errands: Sequence[Errand[AnyTask]], outcomes: dict[int, Answer | DomainError]
+        self, requests: Sequence[GroupedRequest[AnyTask]], outcomes: dict[int, Answer | DomainError]
     ) -> None:
-        """Do what is plain, and note what came of each, which counts once this has returned."""
+        """Do those that can be done together, and note the outcome of each, which counts once this has returned."""
         with transaction.atomic(durable=True):
-            _WAIT_BRIEFLY.queue()
-            let_in = []
-            for place in _plain_among(errands):
-                written = errands[place].gate.judge()
+            _SHORT_LOCK_TIMEOUT.queue()
+            admitted = []
+            for place in _that_can_join(requests):
+                written = requests[place].gate.judge()
                 if written is None:
-                    let_in.append(place)
+                    admitted.append(place)
                 elif written.refusal is not None:
                     outcomes[place] = written.refusal
-            may_wait = time.monotonic() > self._hurries_until
-            answers = self._together([errands[place].task for place in let_in], may_wait)
-            for place, answer in zip(let_in, answers, strict=True):
+            may_wait = time.monotonic() > self._no_lock_waits_until
+            answers = self._together([requests[place].task for place in admitted], may_wait)
+            for place, answer in zip(admitted, answers, strict=True):
                 if answer is not None:
-                    store(errands[place].scope, answer)
+                    store(requests[place].scope, answer)
                     outcomes[place] = answer
             crashpoints.reach("idempotency.before_commit")
         crashpoints.reach("idempotency.after_commit")
 
 
-def _plain_among(errands: Sequence[Errand[Any]]) -> list[int]:
-    """Claim the keys, ask at the gates, and return the places of those whose key is new and whose gate is free.
+def _that_can_join(requests: Sequence[GroupedRequest[Any]]) -> list[int]:
+    """Claim the keys, and return the places of those whose key is new and whose gate can be judged without waiting.
 
-    Of each person only the first is asked: what one of them writes at the gate the next would have to know.
+    Of each person only the first is tried: what one of them writes at the gate the next would have to know.
     """
     first_of: dict[UUID, int] = {}
-    for place, errand in enumerate(errands):
-        first_of.setdefault(errand.scope.user_id, place)
+    for place, request in enumerate(requests):
+        first_of.setdefault(request.scope.user_id, place)
     claims = {}
     for place in first_of.values():
-        claims[place] = Claim.queue(errands[place].scope)
-        errands[place].gate.ask()
-        errands[place].task.ask()
-    return [place for place, claim in claims.items() if claim.is_new() and errands[place].gate.is_plain()]
+        claims[place] = Claim.queue(requests[place].scope)
+        requests[place].gate.prefetch()
+        requests[place].task.prefetch()
+    return [
+        place for place, claim in claims.items() if claim.is_new() and requests[place].gate.can_join_group()
+    ]

@@ -97,10 +97,10 @@ def find(scope: Scope) -> Answer | None:
     Raises KeyReused when the key was used with another body. A document that has become final is stored as the
     answer for good.
     """
-    return replay(ask_for_record(scope).first(), scope)
+    return replay(prefetch_record(scope).first(), scope)
 
 
-def ask_for_record(scope: Scope) -> PendingRow[IdempotencyRecord]:
+def prefetch_record(scope: Scope) -> PendingRow[IdempotencyRecord]:
     """Queue the read of a key's record."""
     return _RECORD.queue(user_id=scope.user_id, operation=scope.operation, key=scope.key)
 

@@ -15,7 +15,7 @@ from fintech_core.idempotency.records import (
     InProgress,
     OutcomeUnknown,
     Scope,
-    ask_for_record,
+    prefetch_record,
     replay,
     store,
 )
@@ -40,23 +40,23 @@ class Written:
 class Gate(Protocol):
     """A question whose answer lets the work begin: a PIN."""
 
-    def ask(self) -> None:
-        """Queue the question. It must not wait for anybody's lock."""
+    def prefetch(self) -> None:
+        """Queue the read of what is judged. It must not wait for anybody's lock."""
 
     def judge(self) -> Written | None:
-        """Judge the answer, for as long as the transaction lasts; None when there was nothing to write.
+        """Judge what was read, for as long as the transaction lasts; None when there was nothing to write.
 
         Raises a DomainError for a refusal that leaves nothing behind.
         """
 
-    def is_plain(self) -> bool:
-        """Say whether the answer is there and can be judged in company: without waiting, a refusal at most to write.
+    def can_join_group(self) -> bool:
+        """Say whether what was read can be judged in a group: without waiting, and with a refusal at most to write.
 
         It judges nothing: who is told nothing of a judgment must not have been judged.
         """
 
     def verify(self) -> None:
-        """Ask and judge in a transaction of its own. Raises every refusal."""
+        """Read and judge in a transaction of its own. Raises every refusal."""
 
 
 def run(
@@ -64,20 +64,20 @@ def run(
     work: Callable[[], Answer],
     *,
     gate: Gate | None = None,
-    ahead: Callable[[], None] | None = None,
+    prefetch: Callable[[], None] | None = None,
     request_id: str | None = None,
 ) -> Answer:
     """Run ``work`` once for this key inside T1, behind the gate, and store its answer with its effect.
 
-    ``ahead`` queues what the work will read first, and must queue nothing else: it is sent before it is known whether
-    the work may run. Any error of ``work`` undoes everything, the claim too. A refusal by rule (DomainError of status
-    422) is then stored as the answer, in a transaction of its own. What the gate writes is committed alone.
+    ``prefetch`` queues what the work will read first, and must queue nothing else: it is sent before it is known
+    whether the work may run. Any error of ``work`` undoes everything, the claim too. A refusal by rule (DomainError of
+    status 422) is then stored as the answer, in a transaction of its own. What the gate writes is committed alone.
     Raises InProgress when the key is being used, KeyReused when it was used with another body, OutcomeUnknown when a
     lost COMMIT could not be looked up, and whatever the gate raises.
     """
     for attempt in range(1, TRANSACTION_ATTEMPTS + 1):
         try:
-            return _run_once(scope, work, gate, ahead, request_id)
+            return _run_once(scope, work, gate, prefetch, request_id)
         except (OperationalError, InterfaceError) as error:
             if sqlstate_of(error) in RETRYABLE_SQLSTATES and attempt < TRANSACTION_ATTEMPTS:
                 time.sleep(0.02 * attempt)
@@ -92,15 +92,15 @@ def _run_once(
     scope: Scope,
     work: Callable[[], Answer],
     gate: Gate | None,
-    ahead: Callable[[], None] | None,
+    prefetch: Callable[[], None] | None,
     request_id: str | None,
 ) -> Answer:
     with transaction.atomic(durable=True):
         claim = Claim.queue(scope)
         if gate is not None:
-            gate.ask()
-        if ahead is not None:
-            ahead()
+            gate.prefetch()
+        if prefetch is not None:
+            prefetch()
         earlier = claim.earlier_answer()
         if earlier is not None:
             return earlier
@@ -118,7 +118,7 @@ def _run_once(
         return outcome
     if outcome.refusal is not None:
         raise outcome.refusal
-    return _run_once(scope, work, gate, ahead, request_id)
+    return _run_once(scope, work, gate, prefetch, request_id)
 
 
 def _done(scope: Scope, work: Callable[[], Answer]) -> Answer | DomainError:
@@ -158,7 +158,7 @@ class Claim:
         """Queue both, the look after the lock."""
         digest = hashlib.sha256(f"{scope.user_id}|{scope.operation}|{scope.key}".encode()).digest()
         lock = TRY_LOCK.queue([int.from_bytes(digest[:8], "big", signed=True)])
-        return cls(scope, lock, ask_for_record(scope))
+        return cls(scope, lock, prefetch_record(scope))
 
     def is_new(self) -> bool:
         """Say whether the key is ours and was never used; it raises nothing of its own."""
@@ -178,7 +178,7 @@ class Claim:
 
 
 def is_lost_connection(error: OperationalError | InterfaceError) -> bool:
-    """Say whether COMMIT may have succeeded unheard: the server said good-bye, or nothing at all.
+    """Say whether COMMIT may have succeeded, its answer lost: the server said good-bye, or nothing at all.
 
     The connection itself cannot be asked: Django has opened a new one while it left the broken transaction.
     """

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.concurrency.company import Crowd
+from tests.concurrency.grouped import Crowd
 from tests.databases import Databases
 from transactions import limits, switches
 from transactions.verification import verify

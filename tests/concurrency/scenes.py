@@ -196,7 +196,7 @@ class Scene:
 
         run(scope, answered)
 
-    def send_in_company(self) -> None:
+    def send_in_a_group(self) -> None:
         """Send ₦100 with what others send, and alone if that cannot be."""
         with transaction.atomic():
             (sent,) = TransactionService.post_free(
@@ -250,7 +250,7 @@ OPERATIONS: dict[str, Callable[[Scene], Work]] = {
     "a release": lambda scene: partial(release, parked_credit_id=scene.parked),
     "a request under a key": lambda scene: scene.ask_under_a_key,
     "a dry run": lambda scene: scene.rehearse,
-    "a send in company": lambda scene: scene.send_in_company,
+    "a send in a group": lambda scene: scene.send_in_a_group,
     "a bulk of all or none": lambda scene: at_once(
         bulk.send_all, sender=scene.ada, currency="NGN", items=scene.items("45.00", "50.00")
     ),

@@ -30,7 +30,7 @@ SAMPLE = [
     ("Ada sends 100", "a freeze"),
     ("a request under a key", "a request under a key"),
     ("a redemption", "a taking back"),
-    ("a send in company", "Chidi sends 110"),
+    ("a send in a group", "Chidi sends 110"),
 ]
 DOCUMENT_SAMPLE = [
     ("a delivery", "a refusal"),

@@ -151,10 +151,10 @@ class TestInParallel:
         def replay(_: int) -> bool:
             scope = payer.scope("k")
 
-            def ahead() -> None:
-                meet.wait(10)  # what is asked is sent right after this, by both
+            def prefetch() -> None:
+                meet.wait(10)  # what is queued is sent right after this, by both
 
-            return all(run(scope, payer.work, ahead=ahead).body == first.body for _ in range(20))
+            return all(run(scope, payer.work, prefetch=prefetch).body == first.body for _ in range(20))
 
         assert in_parallel(2, replay) == [True, True]
         assert payer.ran == 1

@@ -1,4 +1,4 @@
-"""Announcing: a request that may be done in company is told to its group from its first moment to its last."""
+"""Announcing: a request that may be done in a group is told to its group from its first moment to its last."""
 
 import pytest
 from django.http import HttpRequest, HttpResponse

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from fintech_core.combining import Combiner, Patience
+from fintech_core.combining import Combiner, Waits
 from tests.waiting import until
 
 LONG_S = 10.0
-PATIENCE = Patience(leader_s=LONG_S, company_s=LONG_S, on_the_way_s=LONG_S)
+WAITS = Waits(takeover_s=LONG_S, gather_s=LONG_S, announced_s=LONG_S)
 
 
 class Work:
@@ -19,14 +19,14 @@ class Work:
     def __init__(
         self,
         *,
-        most: int = 10,
-        leader_s: float = LONG_S,
-        company_s: float = LONG_S,
-        on_the_way_s: float = LONG_S,
+        max_size: int = 10,
+        takeover_s: float = LONG_S,
+        gather_s: float = LONG_S,
+        announced_s: float = LONG_S,
         holds: Sequence[int] = (0,),
     ) -> None:
-        patience = Patience(leader_s=leader_s, company_s=company_s, on_the_way_s=on_the_way_s)
-        self.combiner: Combiner[int, int] = Combiner(self._carry_out, most=most, patience=patience)
+        waits = Waits(takeover_s=takeover_s, gather_s=gather_s, announced_s=announced_s)
+        self.combiner: Combiner[int, int] = Combiner(self._carry_out, max_size=max_size, waits=waits)
         self.groups: list[list[int]] = []
         self.outcomes: dict[int, int | None] = {}
         self.failures: dict[int, Exception] = {}
@@ -78,7 +78,7 @@ class Work:
         self.end()
 
 
-class TestCompany:
+class TestGroups:
     def test_whoever_finds_nobody_under_way_begins_at_once_and_alone(self) -> None:
         work = Work()
         assert [work.combiner.run(task) for task in (1, 2, 3)] == [2, 4, 6]
@@ -90,8 +90,8 @@ class TestCompany:
         assert work.groups == [[0], [1, 2, 3]]
         assert work.outcomes == {0: 0, 1: 2, 2: 4, 3: 6}
 
-    def test_no_more_than_the_most_go_together(self) -> None:
-        work = Work(most=2)
+    def test_no_more_than_the_maximum_go_together(self) -> None:
+        work = Work(max_size=2)
         work.behind_one(1, 2, 3, 4, 5)
         assert work.groups == [[0], [1, 2], [3, 4], [5]]
         assert work.outcomes == {task: 2 * task for task in range(6)}
@@ -111,16 +111,16 @@ class TestFailures:
         assert work.combiner.run(7) == 14
 
     def test_too_few_outcomes_leave_nobody_waiting(self) -> None:
-        short: Combiner[int, int] = Combiner(lambda _tasks: [], most=2, patience=PATIENCE)
+        short: Combiner[int, int] = Combiner(lambda _tasks: [], max_size=2, waits=WAITS)
         with pytest.raises(ValueError, match="shorter"):
             short.run(1)
         with pytest.raises(ValueError, match="shorter"):
             short.run(2)
 
 
-class TestPatience:
+class TestTakingOver:
     def test_whoever_has_waited_long_enough_takes_over_with_all_who_wait(self) -> None:
-        work = Work(leader_s=1.0)
+        work = Work(takeover_s=1.0)
         work.lead(0)
         work.wait(1, 2)
         until(lambda: work.outcomes == {1: 2, 2: 4})
@@ -130,7 +130,7 @@ class TestPatience:
         assert work.outcomes[0] == 0
 
     def test_a_stuck_one_that_ends_takes_the_lead_from_nobody(self) -> None:
-        work = Work(leader_s=0.05, holds=(0, 1))
+        work = Work(takeover_s=0.05, holds=(0, 1))
         work.lead(0)
         work.lead(1)
         work.may_go[0].set()
@@ -142,7 +142,7 @@ class TestPatience:
         assert work.combiner._leader is None
 
     def test_whoever_is_being_carried_out_waits_for_its_end_however_long_it_takes(self) -> None:
-        work = Work(leader_s=1.0, holds=(0, 1))
+        work = Work(takeover_s=1.0, holds=(0, 1))
         work.lead(0)
         work.wait(1, 2)
         work.may_go[0].set()
@@ -153,12 +153,12 @@ class TestPatience:
         assert (work.groups, work.outcomes) == ([[0], [1, 2]], {0: 0, 1: 2, 2: 4})
 
 
-class TestOnTheWay:
+class TestAnnounced:
     """Whoever leads waits for those that are announced; 1 leads in these tests, and 2 comes or does not."""
 
     @staticmethod
     def about_to_lead(work: Work) -> None:
-        """Bring 1, and return once it leads and waits for company."""
+        """Bring 1, and return once it leads and waits for others."""
         work._start(1)
         until(lambda: work.combiner._leader is not None)
         time.sleep(0.05)
@@ -193,14 +193,14 @@ class TestOnTheWay:
         assert work.groups == [[1], [2]]
 
     def test_it_is_but_a_moment(self) -> None:
-        work = Work(company_s=0.05)
+        work = Work(gather_s=0.05)
         announcement = work.combiner.announce()
         assert work.combiner.run(1) == 2
         assert work.combiner.run(2, announcement) == 4
         assert work.groups == [[1], [2]]
 
     def test_nobody_waits_for_who_has_been_on_the_way_for_long(self) -> None:
-        work = Work(on_the_way_s=0.01)
+        work = Work(announced_s=0.01)
         slow = work.combiner.announce()
         time.sleep(0.02)
         assert work.combiner.run(1) == 2
@@ -210,7 +210,7 @@ class TestOnTheWay:
         assert work.groups == [[1], [2]]
 
     def test_who_has_been_on_the_way_for_long_holds_up_nobody_else_who_comes(self) -> None:
-        work = Work(leader_s=1, on_the_way_s=0.3)
+        work = Work(takeover_s=1, announced_s=0.3)
         slow = work.combiner.announce()
         time.sleep(0.35)
         fresh = work.combiner.announce()
@@ -220,8 +220,8 @@ class TestOnTheWay:
         assert (work.groups, work.outcomes) == ([[1, 2]], {1: 2})
         slow.withdraw()
 
-    def test_a_full_company_waits_for_nobody(self) -> None:
-        work = Work(most=2)
+    def test_a_full_group_waits_for_nobody(self) -> None:
+        work = Work(max_size=2)
         announcement, missing = work.combiner.announce(), work.combiner.announce()
         self.about_to_lead(work)
         assert work.combiner.run(2, announcement) == 4
@@ -229,8 +229,8 @@ class TestOnTheWay:
         assert (work.groups, work.outcomes) == ([[1, 2]], {1: 2})
         missing.withdraw()
 
-    def test_those_who_wait_lose_patience_with_a_leader_who_waits(self) -> None:
-        work = Work(leader_s=0.1, company_s=0.5)
+    def test_those_who_wait_take_over_from_a_leader_who_waits(self) -> None:
+        work = Work(takeover_s=0.1, gather_s=0.5)
         announcement = work.combiner.announce()
         self.about_to_lead(work)
         work._start(2)
@@ -240,10 +240,10 @@ class TestOnTheWay:
 
 
 class TestManyThreads:
-    @pytest.mark.parametrize("leader_s", [LONG_S, 0.0005])
-    @pytest.mark.parametrize("company_s", [LONG_S, 0.0005])
+    @pytest.mark.parametrize("takeover_s", [LONG_S, 0.0005])
+    @pytest.mark.parametrize("gather_s", [LONG_S, 0.0005])
     def test_each_task_is_carried_out_once_and_gets_its_own_outcome(
-        self, leader_s: float, company_s: float
+        self, takeover_s: float, gather_s: float
     ) -> None:
         seen: list[int] = []
 
@@ -252,8 +252,8 @@ class TestManyThreads:
             time.sleep(0.001)
             return [2 * task for task in tasks]
 
-        patience = Patience(leader_s=leader_s, company_s=company_s, on_the_way_s=LONG_S)
-        combiner: Combiner[int, int] = Combiner(carry_out, most=4, patience=patience)
+        waits = Waits(takeover_s=takeover_s, gather_s=gather_s, announced_s=LONG_S)
+        combiner: Combiner[int, int] = Combiner(carry_out, max_size=4, waits=waits)
         wrong: list[int] = []
 
         def bring(number: int) -> None:

@@ -13,11 +13,11 @@ from transactions.drafts import TransactionDraft, transfer_draft
 from transactions.errors import RecipientCannotReceive, RecipientNotFound, SameWallet
 from transactions.models import Transaction
 from transactions.rendering import masked_name
-from transactions.selectors import ask_for_wallet_of, find_recipient
+from transactions.selectors import find_recipient, prefetch_wallet_of
 from transactions.services.ledger import TransactionService
 from users.models import User
 from wallet.models import Wallet
-from wallet.selectors import MainWallet, ask_for_main_wallet
+from wallet.selectors import PendingMainWallet, prefetch_main_wallet
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,36 +31,36 @@ class Lookup:
 class Parties:
     """Who sends to whom: both main wallets in a currency, read in one wait.
 
-    They may be asked for ahead, before it is known whether anything will be sent; they are read without a lock.
+    They may be prefetched, before it is known whether anything will be sent; they are read without a lock.
     """
 
     def __init__(self, *, sender: User, to: str, currency: str) -> None:
         self.sender = sender
         self._to, self._currency = to, currency
-        self._asked: tuple[MainWallet, PendingRow[Wallet]] | None = None
+        self._prefetched: tuple[PendingMainWallet, PendingRow[Wallet]] | None = None
 
-    def ask(self) -> None:
+    def prefetch(self) -> None:
         """Queue both reads."""
-        self._asked = self._ask()
+        self._prefetched = self._prefetch()
 
-    def _ask(self) -> tuple[MainWallet, PendingRow[Wallet]]:
-        own = ask_for_main_wallet(user_id=self.sender.pk, currency=self._currency)
-        return own, ask_for_wallet_of(to=self._to, currency=self._currency)
+    def _prefetch(self) -> tuple[PendingMainWallet, PendingRow[Wallet]]:
+        own = prefetch_main_wallet(user_id=self.sender.pk, currency=self._currency)
+        return own, prefetch_wallet_of(to=self._to, currency=self._currency)
 
     def plain(self) -> tuple[Wallet, Wallet] | None:
         """Return both wallets as ``take`` does, or None where that would look further or refuse."""
-        (source, target), self._asked = self._asked or self._ask(), None
+        (source, target), self._prefetched = self._prefetched or self._prefetch(), None
         sent, received = source.first(), target.first()
         if sent is None or received is None or received.owner_id == self.sender.pk:
             return None
         return sent, received
 
     def take(self) -> tuple[Wallet, Wallet]:
-        """Return the sender's wallet and the recipient's with its owner, once as they were asked for, then anew.
+        """Return the sender's wallet and the recipient's with its owner, once as they were prefetched, then anew.
 
         Raises RecipientNotFound, SameWallet, NotFound (the sender has none), RecipientCannotReceive, in this order.
         """
-        (source, target), self._asked = self._asked or self._ask(), None
+        (source, target), self._prefetched = self._prefetched or self._prefetch(), None
         received = target.first()
         recipient = received.owner if received is not None else find_recipient(to=self._to)
         if recipient is None:
@@ -83,9 +83,9 @@ class Sending:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     if_match: str | None = None
 
-    def ask(self) -> None:
+    def prefetch(self) -> None:
         """Queue the reads of the parties."""
-        self.parties.ask()
+        self.parties.prefetch()
 
 
 def send_money(*, sending: Sending, now: datetime) -> Transaction:
@@ -105,7 +105,7 @@ def send_money(*, sending: Sending, now: datetime) -> Transaction:
         metadata=sending.metadata,
         if_match=sending.if_match,
     )
-    publish_many(_tidings(sent, sending.parties.sender, target.owner))
+    publish_many(_transfer_events(sent, sending.parties.sender, target.owner))
     return sent
 
 
@@ -119,12 +119,12 @@ def send_each(*, sendings: Sequence[Sending], may_wait: bool, now: datetime) -> 
     drafts = [_draft(sendings[place], *wallets) for place, wallets in found.items()]
     post = TransactionService.post_each if may_wait else TransactionService.post_free
     results: list[Transaction | None] = [None] * len(sendings)
-    tidings: list[EventDraft] = []
+    events: list[EventDraft] = []
     for (place, (_, target)), sent in zip(found.items(), post(drafts, now=now), strict=True):
         if isinstance(sent, Transaction):
             results[place] = sent
-            tidings += _tidings(sent, sendings[place].parties.sender, target.owner)
-    publish_many(tidings)
+            events += _transfer_events(sent, sendings[place].parties.sender, target.owner)
+    publish_many(events)
     return results
 
 
@@ -150,7 +150,7 @@ def look_up(*, to: str) -> Lookup:
     return Lookup(name=masked_name(recipient), verified=recipient.kyc_tier > 0)
 
 
-def _tidings(sent: Transaction, sender: User, recipient: User) -> list[EventDraft]:
+def _transfer_events(sent: Transaction, sender: User, recipient: User) -> list[EventDraft]:
     """Name both on what was sent, as whoever shows it needs them, and draw up what each of them is told."""
     sent.from_user, sent.to_user = sender, recipient
     facts = {

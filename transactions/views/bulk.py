@@ -54,7 +54,7 @@ class BulkTransferViewSet(ApiViewSet):
             body=body,
             work=lambda: _begin(sender, body, request.headers.get("If-Match")),
             gate=pins.PinGate(user_id=sender.pk, pin=pin),
-            toll=lambda: self._charge_unknown(body),
+            charge=lambda: self._charge_unknown(body),
         )
         if not answer.is_final and answer.document is not None:
             bulk_id = answer.document[1]

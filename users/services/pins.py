@@ -79,20 +79,20 @@ def verify(*, user_id: UUID, pin: str | None) -> None:
 
 
 class PinGate:
-    """The PIN as the gate of a money POST: asked with the claim of its key, and then for as long as T1 lasts."""
+    """The PIN as the gate of a money POST: read with the claim of its key, and locked for as long as T1 lasts."""
 
     def __init__(self, *, user_id: UUID, pin: str | None) -> None:
         self._user_id, self._pin = user_id, pin
-        self._asked: PendingRow[TransactionPin] | None = None
+        self._prefetched: PendingRow[TransactionPin] | None = None
         self._row: TransactionPin | None = None
 
-    def ask(self) -> None:
+    def prefetch(self) -> None:
         """Queue the read of the row and its lock, without waiting for somebody who holds it."""
-        self._asked, self._row = _FREE_PIN.queue(user_id=self._user_id), None
+        self._prefetched, self._row = _FREE_PIN.queue(user_id=self._user_id), None
 
     def _free_row(self) -> TransactionPin | None:
-        if self._row is None and self._asked is not None:
-            self._row = self._asked.first()
+        if self._row is None and self._prefetched is not None:
+            self._row = self._prefetched.first()
         return self._row
 
     def judge(self) -> Written | None:
@@ -104,7 +104,7 @@ class PinGate:
         row = self._free_row() or _LOCKED_PIN.first(user_id=self._user_id)
         return _judge(row, given, clock.now())
 
-    def is_plain(self) -> bool:
+    def can_join_group(self) -> bool:
         """Say whether the row is free and clean, so that judging it may write a first miss and nothing more."""
         row = self._free_row()
         return self._pin is not None and row is not None and row.locked_at is None and _is_up_to_date(row)

@@ -1,4 +1,4 @@
-"""Transfers in company: others' locks, what breaks a group, lost connections, death, races, and the way over HTTP."""
+"""Transfers in groups: others' locks, what breaks a group, lost connections, death, races, and the way over HTTP."""
 
 import json
 import threading
@@ -19,11 +19,11 @@ from fintech_core.idempotency import Answer, Group, OutcomeUnknown, grouping
 from fintech_core.models import IdempotencyRecord
 from fintech_core.prepared import Statement
 from notifications.models import Event
-from tests.concurrency.company import (
+from tests.concurrency.grouped import (
     Crowd,
     Request,
     Told,
-    in_company,
+    in_a_group,
     payer,
     together,
     transactions_that_stored,
@@ -41,11 +41,11 @@ from users.errors import InvalidPin
 from users.models import TransactionPin, User
 from wallet.models import Wallet
 
-IN_COMPANY = """
-from tests.concurrency.company import Request, in_company
+IN_A_GROUP = """
+from tests.concurrency.grouped import Request, in_a_group
 from users.models import User
 to, *pairs = argument.split()
-in_company(*[Request(User.objects.get(pk=pk), to, key=key) for pk, key in (pair.split("=") for pair in pairs)])
+in_a_group(*[Request(User.objects.get(pk=pk), to, key=key) for pk, key in (pair.split("=") for pair in pairs)])
 """
 
 
@@ -60,7 +60,7 @@ class TestOthersLocks:
     HOLDINGS = pytest.mark.parametrize("held", ["wallet", "receiver", "pin"])
 
     def sent_around(self, crowd: Crowd, held: str, group: "Group[transfers.Sending]") -> list[Request]:
-        """Send in company while somebody holds what Ada needs; return the requests, Ada's first."""
+        """Send in a group while somebody holds what Ada needs; return the requests, Ada's first."""
         dayo: User = UserFactory()
         table, column, key = {
             "wallet": ("wallet_wallet", "id", main_wallet(crowd.ada).pk),
@@ -83,7 +83,7 @@ class TestOthersLocks:
 
         requests = [crowd.request(crowd.ada, to=dayo.email), *map(crowd.request, crowd.people[1:])]
         with held_until(lambda: len(ended) == 3, hold):
-            told = in_company(*requests, around=[noted(place) for place in range(4)], group=group)
+            told = in_a_group(*requests, around=[noted(place) for place in range(4)], group=group)
         assert [answer.status for answer in told if isinstance(answer, Answer)] == [201] * 4
         assert ended[-1] == 0, "the others were not kept waiting"
         assert balances(dayo) == [10]
@@ -93,7 +93,7 @@ class TestOthersLocks:
     def test_a_group_that_waited_in_vain_breaks_and_the_next_one_waits_for_nothing(
         self, crowd: Crowd, held: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(grouping, "HURRY_S", 30.0)
+        monkeypatch.setattr(grouping, "NO_LOCK_WAITS_FOR_S", 30.0)
         group = Group(send_each)
         first = self.sent_around(crowd, held, group)
         assert transactions_that_stored(*first[1:]) == (1 if held == "pin" else 3)
@@ -104,9 +104,9 @@ class TestOthersLocks:
     def test_a_lock_that_is_given_back_soon_is_waited_for(
         self, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(grouping, "_WAIT_BRIEFLY", Statement("SET LOCAL lock_timeout = '20s'"))
+        monkeypatch.setattr(grouping, "_SHORT_LOCK_TIMEOUT", Statement("SET LOCAL lock_timeout = '20s'"))
         with under_way(lambda: Wallet.objects.select_for_update().get(pk=main_wallet(crowd.chidi).pk)):
-            told = in_company(*crowd.requests)
+            told = in_a_group(*crowd.requests)
         crowd.assert_all_sent_once(told)
         assert transactions_that_stored(*crowd.requests) == 1
 
@@ -134,7 +134,7 @@ class TestOthersLocks:
                 cursor.execute("SHOW lock_timeout")
                 limits.append(cursor.fetchone()[0])
 
-        crowd.assert_all_sent_once(in_company(*crowd.requests, around=[noted]))
+        crowd.assert_all_sent_once(in_a_group(*crowd.requests, around=[noted]))
         assert limits == ["5s"]
 
 
@@ -150,28 +150,28 @@ class TestBroken:
             fail_as("40001", at_once=how == "a serialization failure")
             return answers
 
-        told = in_company(*crowd.requests, group=Group(together))
+        told = in_a_group(*crowd.requests, group=Group(together))
         crowd.assert_all_sent_once(told)
         assert transactions_that_stored(*crowd.requests) == 4
 
     def test_a_miss_is_counted_though_others_are_after_its_key(self, crowd: Crowd) -> None:
         guess = crowd.request(crowd.ada, pin="0000")
         others = [replace(guess, pin=None) for _ in range(5)]
-        told = in_company(guess, *others, crowd.requests[1], group=Group(mistaken))
+        told = in_a_group(guess, *others, crowd.requests[1], group=Group(mistaken))
         assert isinstance(told[0], InvalidPin)
         assert isinstance(told[-1], Answer)
         assert TransactionPin.objects.get(user_id=crowd.ada.pk).failed_attempts == 1
 
     def test_before_the_parties_were_looked_at(self, crowd: Crowd) -> None:
-        crowd.assert_all_sent_once(in_company(*crowd.requests, group=Group(mistaken)))
+        crowd.assert_all_sent_once(in_a_group(*crowd.requests, group=Group(mistaken)))
 
     @pytest.mark.parametrize("answers", [0, 5])
     def test_by_too_few_or_too_many_answers(self, crowd: Crowd, answers: int) -> None:
-        told = in_company(*crowd.requests, group=Group(lambda _sendings, _may_wait: [None] * answers))
+        told = in_a_group(*crowd.requests, group=Group(lambda _sendings, _may_wait: [None] * answers))
         crowd.assert_all_sent_once(told)
 
     def test_by_answers_to_what_was_not_done(self, crowd: Crowd) -> None:
-        told = in_company(*crowd.requests, group=Group(lambda sendings, _may_wait: [None] * len(sendings)))
+        told = in_a_group(*crowd.requests, group=Group(lambda sendings, _may_wait: [None] * len(sendings)))
         crowd.assert_all_sent_once(told)
         assert transactions_that_stored(*crowd.requests) == 4
 
@@ -181,7 +181,7 @@ class TestLostCommit:
 
     @staticmethod
     def lose(requests: Sequence[Request], how: str) -> list[Told]:
-        """Send in company, and lose the group's COMMIT."""
+        """Send in a group, and lose the group's COMMIT."""
 
         @contextmanager
         def cut() -> Iterator[None]:
@@ -189,7 +189,7 @@ class TestLostCommit:
                 wire.cut = how
                 yield
 
-        return in_company(*requests, around=[cut])
+        return in_a_group(*requests, around=[cut])
 
     def test_a_lost_answer_is_found_by_each(self, crowd: Crowd) -> None:
         told = self.lose(crowd.requests, LOSE_THE_ANSWER)
@@ -225,7 +225,7 @@ class TestLostCommit:
             connections["owner"].close()
             return send_each(_sendings, _may_wait)
 
-        crowd.assert_all_sent_once(in_company(*crowd.requests, group=Group(together)))
+        crowd.assert_all_sent_once(in_a_group(*crowd.requests, group=Group(together)))
 
 
 class TestProcessDies:
@@ -235,21 +235,21 @@ class TestProcessDies:
     def die(crowd: Crowd, point: str, folder: Path) -> None:
         (folder / f"{point}.kill").touch()
         given = [f"{request.sender.pk}={request.key}" for request in crowd.requests]
-        ended = run_in_process(IN_COMPANY, " ".join([crowd.chidi.email, *given]), crash_points=folder)
+        ended = run_in_process(IN_A_GROUP, " ".join([crowd.chidi.email, *given]), crash_points=folder)
         assert ended.returncode == -9, ended.stderr
 
     @pytest.mark.parametrize("point", ["ledger.locked", "ledger.written", "idempotency.before_commit"])
     def test_before(self, crowd: Crowd, point: str, tmp_path: Path) -> None:
         self.die(crowd, point, tmp_path)
         crowd.assert_nothing_happened()
-        told = in_company(*crowd.requests)
+        told = in_a_group(*crowd.requests)
         crowd.assert_all_sent_once(told)
         assert transactions_that_stored(*crowd.requests) == 1
 
     def test_after(self, crowd: Crowd, tmp_path: Path) -> None:
         self.die(crowd, "idempotency.after_commit", tmp_path)
         assert transactions_that_stored(*crowd.requests) == 1
-        told = in_company(*crowd.requests)
+        told = in_a_group(*crowd.requests)
         assert [answer.replayed for answer in told if isinstance(answer, Answer)] == [True] * 4
         crowd.assert_all_sent_once(told)
 
@@ -280,7 +280,7 @@ class TestRaces:
 
 
 class TestOverHttp:
-    """The view's requests go in company, and are answered as they would be alone."""
+    """The view's requests go in a group, and are answered as they would be alone."""
 
     OWN = frozenset({"id", "reference", "created_at", "completed_at"})
 
@@ -300,15 +300,15 @@ class TestOverHttp:
             return answer
 
         def posted(place: int) -> None:
-            company[place] = post(place, keys[place])
+            grouped[place] = post(place, keys[place])
 
-        keys, company = [str(uuid4()) for _ in crowd.people], dict[int, HttpResponse]()
+        keys, grouped = [str(uuid4()) for _ in crowd.people], dict[int, HttpResponse]()
         together([partial(posted, place) for place in range(4)])
         assert transactions_that_stored(*keys) == 1
         for place, person in enumerate(crowd.people):
             alone, again = post(place, str(uuid4())), post(place, keys[place])
-            bodies = [json.loads(answer.content) for answer in (company[place], alone, again)]
-            assert [answer.status_code for answer in (company[place], alone, again)] == [201] * 3
+            bodies = [json.loads(answer.content) for answer in (grouped[place], alone, again)]
+            assert [answer.status_code for answer in (grouped[place], alone, again)] == [201] * 3
             assert bodies[0] == bodies[2]
             assert again.headers["Idempotent-Replayed"] == "true"
             assert self.shared(bodies[0]) == self.shared(bodies[1])

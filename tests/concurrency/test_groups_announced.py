@@ -13,7 +13,7 @@ from django.db import connections
 from django.http import HttpResponse
 from rest_framework.test import APIClient
 
-from tests.concurrency.company import Crowd, patience, transactions_that_stored
+from tests.concurrency.grouped import Crowd, transactions_that_stored, waits
 from tests.concurrency.racing import balances, held_until
 from tests.transactions.money import PIN, main_wallet
 from tests.waiting import until
@@ -76,9 +76,9 @@ class Post:
 
 
 @pytest.fixture
-def patient() -> Iterator[None]:
+def waits_for_all() -> Iterator[None]:
     """Let whoever leads wait for everybody who is on the way."""
-    with patience(company_s=LONG_S, on_the_way_s=LONG_S):
+    with waits(gather_s=LONG_S, announced_s=LONG_S):
         yield
 
 
@@ -89,7 +89,7 @@ def lead(post: Post) -> None:
     until(lambda: COMBINER._leader is not None)
 
 
-@pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("waits_for_all")
 class TestWhoeverLeads:
     def test_waits_for_those_whose_bodies_are_not_read_yet(self, api: Api, crowd: Crowd) -> None:
         slow = [Post(api, crowd, person) for person in crowd.people[:3]]
@@ -137,12 +137,12 @@ class TestAMoment:
 
     @pytest.mark.parametrize(
         "given",
-        [{"company_s": 0.05, "on_the_way_s": LONG_S}, {"company_s": LONG_S, "on_the_way_s": 0.0}],
+        [{"gather_s": 0.05, "announced_s": LONG_S}, {"gather_s": LONG_S, "announced_s": 0.0}],
         ids=["the leader's", "of the one on the way"],
     )
     def test_is_all_that_is_waited(self, api: Api, crowd: Crowd, given: dict[str, float]) -> None:
         slow, leader = Post(api, crowd, crowd.ada), Post(api, crowd, crowd.bola)
-        with patience(**given):
+        with waits(**given):
             slow.begin()
             leader.begin()
             leader.go_on()

@@ -1,4 +1,4 @@
-"""Transfers in company: one transaction for those that are plain; any other is told what it would be told alone."""
+"""Transfers in groups: one transaction for those that can join; any other is told what it would be told alone."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from pytest_django import Settings
 from fintech_core import clock
 from fintech_core.idempotency import Answer, KeyReused, grouping
 from notifications.models import Event
-from tests.concurrency.company import Crowd, Request, Told, in_company, payer, transactions_that_stored
+from tests.concurrency.grouped import Crowd, Request, Told, in_a_group, payer, transactions_that_stored
 from tests.concurrency.racing import balances
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions.money import main_wallet, with_pin
@@ -26,9 +26,9 @@ from wallet.errors import PreconditionFailed
 WRONG = "0000"
 
 
-class TestWhatIsPlain:
+class TestWhatCanJoin:
     def test_all_of_it_is_one_transaction_and_each_gets_its_own_answer(self, crowd: Crowd) -> None:
-        told = in_company(*crowd.requests)
+        told = in_a_group(*crowd.requests)
         crowd.assert_all_sent_once(told)
         assert transactions_that_stored(*crowd.requests) == 1
         lines = LedgerEntry.objects.filter(wallet=main_wallet(crowd.chidi)).order_by("wallet_version")
@@ -45,7 +45,7 @@ class TestWhatIsPlain:
 
     def test_one_of_each_sender_goes_and_the_others_count_one_after_the_other(self, crowd: Crowd) -> None:
         requests = [crowd.request(crowd.ada, amount="40.00") for _ in range(3)]
-        first, *others = in_company(*requests, crowd.requests[1])
+        first, *others = in_a_group(*requests, crowd.requests[1])
         assert isinstance(first, Answer)
         assert first.status == 201
         assert sorted(answer.status for answer in others if isinstance(answer, Answer)) == [201, 201, 422]
@@ -55,20 +55,20 @@ class TestWhatIsPlain:
 
     def test_more_than_may_go_together_go_in_two_groups(self) -> None:
         chidi: User = UserFactory()
-        requests = [Request(payer(), chidi.email) for _ in range(grouping.MOST_IN_COMPANY + 2)]
-        told = in_company(*requests)
+        requests = [Request(payer(), chidi.email) for _ in range(grouping.MAX_GROUP_SIZE + 2)]
+        told = in_a_group(*requests)
         assert {answer.status for answer in told if isinstance(answer, Answer)} == {201}
         assert transactions_that_stored(*requests) == 2
         assert balances(chidi) == [180]
 
     def test_what_one_gets_another_may_send_on(self, crowd: Crowd) -> None:
         poor = with_pin(UserFactory())
-        told = in_company(Request(crowd.ada, poor.email, "60.00"), Request(poor, crowd.chidi.email, "60.00"))
+        told = in_a_group(Request(crowd.ada, poor.email, "60.00"), Request(poor, crowd.chidi.email, "60.00"))
         assert [answer.status for answer in told if isinstance(answer, Answer)] == [201, 201]
         assert balances(crowd.ada, poor, crowd.chidi) == [40, 0, 60]
 
 
-class TestWhatIsNotPlain:
+class TestWhatCannotJoin:
     """It runs alone, after the others have gone together."""
 
     def assert_the_others_went(self, crowd: Crowd, told: Sequence[Told]) -> None:
@@ -87,36 +87,36 @@ class TestWhatIsNotPlain:
     def test_its_refusal_is_its_own(
         self, crowd: Crowd, given: dict[str, Any], expected: type[Exception]
     ) -> None:
-        told = in_company(crowd.request(crowd.ada, **given), *crowd.requests[1:])
+        told = in_a_group(crowd.request(crowd.ada, **given), *crowd.requests[1:])
         assert isinstance(told[0], expected)
         self.assert_the_others_went(crowd, told)
         assert balances(crowd.ada, crowd.chidi) == [100, 30]
 
     def test_a_wrong_pin_counts_one_miss_and_a_right_one_forgives_it(self, crowd: Crowd) -> None:
-        in_company(crowd.request(crowd.ada, pin=WRONG), *crowd.requests[1:])
+        in_a_group(crowd.request(crowd.ada, pin=WRONG), *crowd.requests[1:])
         pin = TransactionPin.objects.filter(user_id=crowd.ada.pk)
         assert pin.get().failed_attempts == 1
-        told = in_company(crowd.requests[0], crowd.request(crowd.bola))
+        told = in_a_group(crowd.requests[0], crowd.request(crowd.bola))
         assert [answer.status for answer in told if isinstance(answer, Answer)] == [201, 201]
         assert pin.get().failed_attempts == 0
 
-    def test_of_many_guesses_at_once_one_is_judged_in_company(self, crowd: Crowd) -> None:
+    def test_of_many_guesses_at_once_one_is_judged_in_a_group(self, crowd: Crowd) -> None:
         guesses = [crowd.request(crowd.ada, pin=f"90{number:02}") for number in range(14)]
         right, strangers = crowd.requests[:2]
-        told = in_company(*guesses, right, strangers)
+        told = in_a_group(*guesses, right, strangers)
         assert isinstance(told[0], InvalidPin)
         assert {getattr(refusal, "code", "") for refusal in told[:14]} <= {"invalid_pin", "pin_locked"}
         # Alone the right one may come before the fifth miss.
         assert isinstance(told[14], PinLocked) or transactions_that_stored(right, strangers) == 2
 
     def test_of_many_wrong_ones_at_once_five_are_judged(self, crowd: Crowd) -> None:
-        told = in_company(*[crowd.request(crowd.ada, pin=f"90{number:02}") for number in range(14)])
+        told = in_a_group(*[crowd.request(crowd.ada, pin=f"90{number:02}") for number in range(14)])
         codes = Counter(getattr(refusal, "code", "") for refusal in told)
         assert codes == {"invalid_pin": 4, "pin_locked": 10}
 
     def test_a_guess_is_counted_though_others_are_after_its_key(self, crowd: Crowd) -> None:
         guess = crowd.request(crowd.ada, pin=WRONG)
-        told = in_company(guess, *[replace(guess, pin=None) for _ in range(5)], crowd.requests[1])
+        told = in_a_group(guess, *[replace(guess, pin=None) for _ in range(5)], crowd.requests[1])
         assert isinstance(told[0], InvalidPin)
         assert told[0].facts == {"attempts_left": 4}
         assert TransactionPin.objects.get(user_id=crowd.ada.pk).failed_attempts == 1
@@ -134,7 +134,7 @@ class TestWhatIsNotPlain:
             pin.update(failed_attempts=3)
         else:
             settings.PIN_PEPPERS = ["2:quite-another-pepper-of-more-than-32-bytes", *settings.PIN_PEPPERS]
-        told = in_company(*crowd.requests)
+        told = in_a_group(*crowd.requests)
         expected = {"locked": PinLocked, "missing": PinNotSet}.get(state, Answer)
         assert isinstance(told[0], expected)
         if expected is Answer:
@@ -143,7 +143,7 @@ class TestWhatIsNotPlain:
 
     def test_a_refusal_by_rule_is_stored_under_its_key(self, crowd: Crowd) -> None:
         greedy = crowd.request(crowd.ada, amount="500.00")
-        told = in_company(greedy, *crowd.requests[1:])
+        told = in_a_group(greedy, *crowd.requests[1:])
         self.assert_the_others_went(crowd, told)
         again = greedy.answer()
         assert isinstance(told[0], Answer)
@@ -153,7 +153,7 @@ class TestWhatIsNotPlain:
     def test_a_replay_is_answered_as_before_and_needs_no_pin(self, crowd: Crowd) -> None:
         first = crowd.requests[0].answer()
         again = crowd.request(crowd.ada, key=crowd.requests[0].key, pin=None)
-        told = in_company(again, *crowd.requests[1:])
+        told = in_a_group(again, *crowd.requests[1:])
         self.assert_the_others_went(crowd, told)
         assert isinstance(told[0], Answer)
         assert (told[0].body, told[0].replayed) == (first.body, True)
@@ -161,7 +161,7 @@ class TestWhatIsNotPlain:
 
     def test_one_key_twice_sends_once_and_another_body_under_it_is_refused(self, crowd: Crowd) -> None:
         key = crowd.requests[0].key
-        first, second, other = in_company(
+        first, second, other = in_a_group(
             crowd.requests[0],
             crowd.request(crowd.ada, key=key),
             crowd.request(crowd.ada, key=key, amount="11.00"),
@@ -177,7 +177,7 @@ class TestWhatIsNotPlain:
         switches.stop_money_out(actor=staff, reason="x")
         switches.forget()
         try:
-            told = in_company(*crowd.requests)
+            told = in_a_group(*crowd.requests)
         finally:
             switches.resume_money_out(actor=staff, reason="x")
             switches.forget()

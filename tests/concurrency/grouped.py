@@ -13,7 +13,7 @@ from uuid import uuid4
 from django.db import connection, connections
 
 from fintech_core import clock
-from fintech_core.idempotency import Answer, Errand, Group, Scope, run
+from fintech_core.idempotency import Answer, Group, GroupedRequest, Scope, run
 from fintech_core.models import IdempotencyRecord
 from notifications.models import Event
 from tests.concurrency.racing import balances
@@ -57,8 +57,8 @@ class Request:
             sent = transfers.send_money(sending=sending, now=clock.now())
             return Answer(201, render(sent, viewer_id=self.sender.pk), document=("transaction", sent.pk))
 
-        alone = partial(run, scope, send, gate=gate, ahead=sending.ask)
-        return group.run(Errand(scope, gate, sending, alone))
+        alone = partial(run, scope, send, gate=gate, prefetch=sending.prefetch)
+        return group.run(GroupedRequest(scope, gate, sending, alone))
 
 
 def payer(amount: str = "100.00") -> User:
@@ -102,7 +102,7 @@ class Crowd:
         return [person.pk for person in self.people]
 
 
-def in_company(
+def in_a_group(
     *requests: Request,
     group: "Group[transfers.Sending]" = TRANSFERS,
     around: Sequence[Callable[[], AbstractContextManager[Any]]] = (),
@@ -144,19 +144,19 @@ def together(works: Sequence[Callable[[], object]], *, group: "Group[transfers.S
 
 
 @contextlib.contextmanager
-def patience(group: "Group[transfers.Sending]" = TRANSFERS, **given: float) -> Iterator[None]:
-    """Let whoever leads the group be as patient as it says, and nobody lose patience with whoever leads."""
+def waits(group: "Group[transfers.Sending]" = TRANSFERS, **given: float) -> Iterator[None]:
+    """Let a leader of the group wait for others as long as it says, and nobody take over from it."""
     combiner = group._combiner
-    kept, combiner._patience = combiner._patience, replace(combiner._patience, leader_s=LIMIT_S, **given)
+    kept, combiner._waits = combiner._waits, replace(combiner._waits, takeover_s=LIMIT_S, **given)
     try:
         yield
     finally:
-        combiner._patience = kept
+        combiner._waits = kept
 
 
 @contextlib.contextmanager
 def _somebody_under_way(group: "Group[transfers.Sending]") -> Iterator[None]:
-    """Let a request of nobody's lead the group until the end; nobody loses patience with it."""
+    """Let a request of nobody's lead the group until the end; nobody takes over from it."""
     go_on = threading.Event()
 
     def stay() -> Answer:
@@ -164,8 +164,8 @@ def _somebody_under_way(group: "Group[transfers.Sending]") -> Iterator[None]:
         return Answer(204, {})
 
     nobody: Any = None
-    holder = threading.Thread(target=lambda: group.run(Errand(nobody, nobody, nobody, stay)))
-    with patience(group):
+    holder = threading.Thread(target=lambda: group.run(GroupedRequest(nobody, nobody, nobody, stay)))
+    with waits(group):
         holder.start()
         try:
             yield
