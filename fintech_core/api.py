@@ -43,8 +43,8 @@ class KeyInvalid(DomainError):
 class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
     """Base view set. ``query_parameters`` names, per action, what the query may hold; anything else is refused.
 
-    ``money_actions`` are those that move money, by ``answer_once`` or ``answer_by_state``; they take ``?dry_run=true``.
-    ``groups`` names, per action, the group in which its requests may be done together.
+    ``money_actions`` are those that move money, by one of the ``answer_`` methods; they take ``?dry_run=true``.
+    ``groups`` names, per action, the group in which its requests may be done together, by ``answer_in_group``.
     """
 
     lookup_value_regex = UUID_PATTERN
@@ -114,35 +114,22 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         work: Callable[[], Answer],
         gate: Gate | None = None,
         charge: Callable[[], None] | None = None,
-        ahead: Callable[[], None] | None = None,
-        task: Task | None = None,
         concerning: Collection[UUID] | None = None,
     ) -> Answer:
         """Run a money POST once for its ``Idempotency-Key``: stored answer, then the gate (PIN), the charge, the work.
 
         A dry run knows neither key nor gate: the work runs and is rolled back. ``charge`` charges a rate for what the
-        work will tell, so a dry run pays it, too; it asks another server, so the gate is passed before T1 begins.
-        ``ahead`` queues what the work reads first. A ``task`` is the same work as data: it may be done together with
-        that of other requests in the action's group (behind a gate, without a charge), and prefetches for itself. A dry
+        work will tell, so a dry run pays it, too; it asks another server, so the gate is passed before T1 begins. A dry
         run tells the balances of those whom it is ``concerning``, the asker unless others are named. Raises KeyMissing,
         KeyInvalid, KeyReused, InProgress, and whatever gate and charge raise. Refusals by rule (422) come back as an
         Answer, since they are stored too.
         """
         self._require_declared()
-        user_id = UUID(str(self.request.user.pk))
-        announcement = announcement_of(self.request)
         if self._is_dry_run(self.request):
-            if announcement is not None:
-                announcement.withdraw()
             if charge is not None:
                 charge()
-            return self._rehearsed(work, (user_id,) if concerning is None else concerning)
-        scope = idempotency.Scope.of(
-            user_id=user_id,
-            operation=operation,
-            key=self._idempotency_key(),
-            body=body,
-        )
+            return self._rehearsed(work, (self._user_id,) if concerning is None else concerning)
+        scope = self._scope(operation, body)
         if charge is not None:
             earlier = idempotency.find(scope)
             if earlier is not None:
@@ -151,13 +138,34 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
                 gate.verify()
                 gate = None
             charge()
-        alone = partial(idempotency.run, scope, work, gate=gate, request_id=request_id_of(self.request))
-        if task is None:
-            return alone(prefetch=ahead)
-        if gate is None or ahead is not None or self.action not in self.groups:
-            raise ImproperlyConfigured("a task has a group and a gate, no charge, and prefetches for itself")
-        grouped = GroupedRequest(scope, gate, task, partial(alone, prefetch=task.prefetch))
-        return self.groups[self.action].run(grouped, announcement)
+        return idempotency.run(scope, work, gate=gate, request_id=request_id_of(self.request))
+
+    def answer_in_group(
+        self, *, operation: str, body: Mapping[str, Any], gate: Gate, task: Task, work: Callable[[], Answer]
+    ) -> Answer:
+        """Run a money POST once for its key as ``answer_once`` does, together with others in the action's group if any.
+
+        ``task`` is the work as data, which the group does; ``work`` is run where the request runs alone, or dry.
+        """
+        self._require_declared()
+        group = self.groups.get(self.action or "")
+        if group is None:
+            raise ImproperlyConfigured(f"{type(self).__name__}.{self.action} is not in its groups")
+        announcement = announcement_of(self.request)
+        if self._is_dry_run(self.request):
+            if announcement is not None:
+                announcement.withdraw()
+            return self._rehearsed(work, (self._user_id,))
+        scope = self._scope(operation, body)
+        run_alone = partial(
+            idempotency.run,
+            scope,
+            work,
+            gate=gate,
+            prefetch=task.prefetch,
+            request_id=request_id_of(self.request),
+        )
+        return group.run(GroupedRequest(scope, gate, task, run_alone), announcement)
 
     def answer_by_state(self, *, work: Callable[[], Answer], concerning: Collection[UUID]) -> Answer:
         """Run a money POST that needs no key, since what it decides can be decided once; a dry run is rolled back."""
@@ -167,6 +175,15 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
     def _require_declared(self) -> None:
         if self.action not in self.money_actions:
             raise ImproperlyConfigured(f"{type(self).__name__}.{self.action} is not in its money_actions")
+
+    @property
+    def _user_id(self) -> UUID:
+        return UUID(str(self.request.user.pk))
+
+    def _scope(self, operation: str, body: Mapping[str, Any]) -> idempotency.Scope:
+        return idempotency.Scope.of(
+            user_id=self._user_id, operation=operation, key=self._idempotency_key(), body=body
+        )
 
     @staticmethod
     def _rehearsed(work: Callable[[], Answer], concerning: Collection[UUID]) -> Answer:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
@@ -332,3 +332,12 @@ class TestDeclared:
             Undeclared().answer_once(operation="x", body={}, work=lambda: Answer(201, {}))
         with pytest.raises(Exception, match="is not in its money_actions"):
             Undeclared().answer_by_state(work=lambda: Answer(200, {}), concerning=())
+
+    def test_who_answers_in_a_group_without_one_is_stopped_at_the_first_request(self) -> None:
+        class Groupless(ApiViewSet):
+            action = "create"
+            money_actions: ClassVar = frozenset({"create"})
+
+        nothing: Any = None
+        with pytest.raises(Exception, match="is not in its groups"):
+            Groupless().answer_in_group(operation="x", body={}, gate=nothing, task=nothing, work=nothing)

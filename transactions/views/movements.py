@@ -95,12 +95,12 @@ class TransferViewSet(ApiViewSet):
             metadata=body["metadata"],
             if_match=request.headers.get("If-Match"),
         )
-        answer = self.answer_once(
+        answer = self.answer_in_group(
             operation="transfer",
             body=body,
-            work=lambda: _send(sending),
             gate=pins.PinGate(user_id=sender.pk, pin=pin),
             task=sending,
+            work=lambda: _send(sending),
         )
         return self.respond(answer)
 
