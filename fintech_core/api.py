@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
@@ -26,6 +26,8 @@ DRY_RUN = "dry_run"
 LOOKUPS = Rate(10, 60, "user", "recipient_lookup")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _PREFER_WAIT = re.compile(r"wait=(\d{1,3})")
+
+Prefetched = TypeVar("Prefetched")
 
 
 class KeyMissing(DomainError):
@@ -141,11 +143,17 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         return idempotency.run(scope, work, gate=gate, request_id=request_id_of(self.request))
 
     def answer_in_group(
-        self, *, operation: str, body: Mapping[str, Any], gate: Gate, task: Task, work: Callable[[], Answer]
+        self,
+        *,
+        operation: str,
+        body: Mapping[str, Any],
+        gate: Gate,
+        task: Task[Prefetched],
+        work: Callable[[Prefetched], Answer],
     ) -> Answer:
         """Run a money POST once for its key as ``answer_once`` does, together with others in the action's group if any.
 
-        ``task`` is the work as data, which the group does; ``work`` is run where the request runs alone, or dry.
+        The group does the prefetched ``task``; ``work`` does it where the request runs alone, or dry.
         """
         self._require_declared()
         group = self.groups.get(self.action or "")
@@ -155,14 +163,14 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         if self._is_dry_run(self.request):
             if announcement is not None:
                 announcement.withdraw()
-            return self._rehearsed(work, (self._user_id,))
+            return self._rehearsed(lambda: work(task.prefetch()), (self._user_id,))
         scope = self._scope(operation, body)
         run_alone = partial(
-            idempotency.run,
+            idempotency.run_prefetched,
             scope,
+            task.prefetch,
             work,
             gate=gate,
-            prefetch=task.prefetch,
             request_id=request_id_of(self.request),
         )
         return group.run(GroupedRequest(scope, gate, task, run_alone), announcement)

@@ -26,7 +26,7 @@ from fintech_core.idempotency.records import (
     forget_expired,
     register_document,
 )
-from fintech_core.idempotency.running import Gate, Written, run
+from fintech_core.idempotency.running import Gate, Written, run, run_prefetched
 
 __all__ = [
     "KEPT_FOR",
@@ -44,4 +44,5 @@ __all__ = [
     "forget_expired",
     "register_document",
     "run",
+    "run_prefetched",
 ]

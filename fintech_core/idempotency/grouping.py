@@ -20,7 +20,7 @@ moment the groups of this process wait for no lock: what somebody holds is left 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -46,23 +46,24 @@ _SHORT_LOCK_TIMEOUT = Statement("SET LOCAL lock_timeout = '50ms'")
 NO_LOCK_WAITS_FOR_S = 1.0
 
 
-class Task(Protocol):
+Prefetched = TypeVar("Prefetched")
+Prefetched_co = TypeVar("Prefetched_co", covariant=True)
+
+
+class Task(Protocol[Prefetched_co]):
     """What a request wants done, as data."""
 
-    def prefetch(self) -> None:
-        """Queue what is to be read first, and nothing else."""
-
-
-AnyTask = TypeVar("AnyTask", bound=Task)
+    def prefetch(self) -> Prefetched_co:
+        """Queue what is to be read first, and nothing else; return one try of the task, with what it reads."""
 
 
 @dataclass(frozen=True, slots=True)
-class GroupedRequest(Generic[AnyTask]):
+class GroupedRequest(Generic[Prefetched]):
     """A request that may be done in a group: its key, its gate, its task, and how it runs alone."""
 
     scope: Scope
     gate: Gate
-    task: AnyTask
+    task: Task[Prefetched]
     run_alone: Callable[[], Answer]
 
 
@@ -81,17 +82,17 @@ class _RefusalRolledBack:
 _Outcome = Answer | DomainError | _ConnectionLost | _RefusalRolledBack | None
 
 
-class Group(Generic[AnyTask]):
+class Group(Generic[Prefetched]):
     """The requests of one operation in this process, which may be done together.
 
-    ``together`` does the tasks in one transaction that is open and returns, for each, the answer where it is done, and
-    None where it has to run alone, of which nothing may stay. It is told whether it may wait for locks.
+    ``together`` does prefetched tasks in one transaction that is open and returns, for each, the answer where it is
+    done, and None where it has to run alone, of which nothing may stay. It is told whether it may wait for locks.
     """
 
-    def __init__(self, together: Callable[[Sequence[AnyTask], bool], Sequence[Answer | None]]) -> None:
+    def __init__(self, together: Callable[[Sequence[Prefetched], bool], Sequence[Answer | None]]) -> None:
         self._together = together
         self._no_lock_waits_until = 0.0
-        self._combiner: Combiner[GroupedRequest[AnyTask], _Outcome] = Combiner(
+        self._combiner: Combiner[GroupedRequest[Prefetched], _Outcome] = Combiner(
             self._carry_out, max_size=MAX_GROUP_SIZE, waits=WAITS
         )
 
@@ -99,7 +100,7 @@ class Group(Generic[AnyTask]):
         """Say that a request is about to come, for which a leader waits a moment."""
         return self._combiner.announce()
 
-    def run(self, request: GroupedRequest[AnyTask], announcement: Announcement | None = None) -> Answer:
+    def run(self, request: GroupedRequest[Prefetched], announcement: Announcement | None = None) -> Answer:
         """Answer the request once for its key, with others if any wait. Raises what running it alone raises."""
         outcome = self._combiner.run(request, announcement)
         if isinstance(outcome, DomainError):
@@ -110,7 +111,7 @@ class Group(Generic[AnyTask]):
             return look_up(request.scope, outcome.error) or request.run_alone()
         return outcome if isinstance(outcome, Answer) else request.run_alone()
 
-    def _carry_out(self, requests: Sequence[GroupedRequest[AnyTask]]) -> Sequence[_Outcome]:
+    def _carry_out(self, requests: Sequence[GroupedRequest[Prefetched]]) -> Sequence[_Outcome]:
         if len(requests) == 1:
             return [requests[0].run_alone()]
         outcomes: dict[int, Answer | DomainError] = {}
@@ -135,20 +136,21 @@ class Group(Generic[AnyTask]):
         return [_RefusalRolledBack() if place in refused else None for place in range(len(requests))]
 
     def _in_one_transaction(
-        self, requests: Sequence[GroupedRequest[AnyTask]], outcomes: dict[int, Answer | DomainError]
+        self, requests: Sequence[GroupedRequest[Prefetched]], outcomes: dict[int, Answer | DomainError]
     ) -> None:
         """Do those that can be done together, and note the outcome of each, which counts once this has returned."""
         with transaction.atomic(durable=True):
             _SHORT_LOCK_TIMEOUT.queue()
+            prefetched = _prefetched_that_can_join(requests)
             admitted = []
-            for place in _that_can_join(requests):
+            for place in prefetched:
                 written = requests[place].gate.judge()
                 if written is None:
                     admitted.append(place)
                 elif written.refusal is not None:
                     outcomes[place] = written.refusal
             may_wait = time.monotonic() > self._no_lock_waits_until
-            answers = self._together([requests[place].task for place in admitted], may_wait)
+            answers = self._together([prefetched[place] for place in admitted], may_wait)
             for place, answer in zip(admitted, answers, strict=True):
                 if answer is not None:
                     store(requests[place].scope, answer)
@@ -157,19 +159,21 @@ class Group(Generic[AnyTask]):
         crashpoints.reach("idempotency.after_commit")
 
 
-def _that_can_join(requests: Sequence[GroupedRequest[Any]]) -> list[int]:
-    """Claim the keys, and return the places of those whose key is new and whose gate can be judged without waiting.
+def _prefetched_that_can_join(requests: Sequence[GroupedRequest[Prefetched]]) -> dict[int, Prefetched]:
+    """Claim the keys, and return, by place, the tasks whose key is new and whose gate can be judged without waiting.
 
     Of each person only the first is tried: what one of them writes at the gate the next would have to know.
     """
     first_of: dict[UUID, int] = {}
     for place, request in enumerate(requests):
         first_of.setdefault(request.scope.user_id, place)
-    claims = {}
+    claims, prefetched = {}, {}
     for place in first_of.values():
         claims[place] = Claim.queue(requests[place].scope)
         requests[place].gate.prefetch()
-        requests[place].task.prefetch()
-    return [
-        place for place, claim in claims.items() if claim.is_new() and requests[place].gate.can_join_group()
-    ]
+        prefetched[place] = requests[place].task.prefetch()
+    return {
+        place: prefetched[place]
+        for place, claim in claims.items()
+        if claim.is_new() and requests[place].gate.can_join_group()
+    }

@@ -4,7 +4,8 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
@@ -28,6 +29,8 @@ TRANSACTION_ATTEMPTS = 3
 TRY_LOCK = Statement("SELECT pg_try_advisory_xact_lock(%s)")
 REFUSED_BY_RULE = 422
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
+
+Prefetched = TypeVar("Prefetched")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +67,34 @@ def run(
     work: Callable[[], Answer],
     *,
     gate: Gate | None = None,
-    prefetch: Callable[[], None] | None = None,
     request_id: str | None = None,
 ) -> Answer:
     """Run ``work`` once for this key inside T1, behind the gate, and store its answer with its effect.
 
-    ``prefetch`` queues what the work will read first, and must queue nothing else: it is sent before it is known
-    whether the work may run. Any error of ``work`` undoes everything, the claim too. A refusal by rule (DomainError of
-    status 422) is then stored as the answer, in a transaction of its own. What the gate writes is committed alone.
-    Raises InProgress when the key is being used, KeyReused when it was used with another body, OutcomeUnknown when a
-    lost COMMIT could not be looked up, and whatever the gate raises.
+    Any error of ``work`` undoes everything, the claim too. A refusal by rule (DomainError of status 422) is then stored
+    as the answer, in a transaction of its own. What the gate writes is committed alone. Raises InProgress when the key
+    is being used, KeyReused when it was used with another body, OutcomeUnknown when a lost COMMIT could not be looked
+    up, and whatever the gate raises.
+    """
+    return run_prefetched(scope, lambda: None, lambda _nothing: work(), gate=gate, request_id=request_id)
+
+
+def run_prefetched(
+    scope: Scope,
+    prefetch: Callable[[], Prefetched],
+    work: Callable[[Prefetched], Answer],
+    *,
+    gate: Gate | None = None,
+    request_id: str | None = None,
+) -> Answer:
+    """Run work as ``run`` does, with what it reads first in one round trip with the claim.
+
+    ``prefetch`` queues that, anew for each try, and must queue nothing else: it is sent before it is known whether the
+    work may run.
     """
     for attempt in range(1, TRANSACTION_ATTEMPTS + 1):
         try:
-            return _run_once(scope, work, gate, prefetch, request_id)
+            return _run_once(scope, prefetch, work, gate, request_id)
         except (OperationalError, InterfaceError) as error:
             if sqlstate_of(error) in RETRYABLE_SQLSTATES and attempt < TRANSACTION_ATTEMPTS:
                 time.sleep(0.02 * attempt)
@@ -90,22 +107,21 @@ def run(
 
 def _run_once(
     scope: Scope,
-    work: Callable[[], Answer],
+    prefetch: Callable[[], Prefetched],
+    work: Callable[[Prefetched], Answer],
     gate: Gate | None,
-    prefetch: Callable[[], None] | None,
     request_id: str | None,
 ) -> Answer:
     with transaction.atomic(durable=True):
         claim = Claim.queue(scope)
         if gate is not None:
             gate.prefetch()
-        if prefetch is not None:
-            prefetch()
+        prefetched = prefetch()
         earlier = claim.earlier_answer()
         if earlier is not None:
             return earlier
         written = gate.judge() if gate is not None else None
-        outcome = written or _done(scope, work)
+        outcome = written or _done(scope, partial(work, prefetched))
         if isinstance(outcome, DomainError):
             transaction.set_rollback(True)
         elif isinstance(outcome, Answer):
@@ -118,7 +134,7 @@ def _run_once(
         return outcome
     if outcome.refusal is not None:
         raise outcome.refusal
-    return _run_once(scope, work, gate, prefetch, request_id)
+    return _run_once(scope, prefetch, work, gate, request_id)
 
 
 def _done(scope: Scope, work: Callable[[], Answer]) -> Answer | DomainError:

@@ -13,7 +13,7 @@ from uuid import uuid4
 from django.db import connection, connections
 
 from fintech_core import clock
-from fintech_core.idempotency import Answer, Group, GroupedRequest, Scope, run
+from fintech_core.idempotency import Answer, Group, GroupedRequest, Scope, run_prefetched
 from fintech_core.models import IdempotencyRecord
 from notifications.models import Event
 from tests.concurrency.racing import balances
@@ -42,22 +42,24 @@ class Request:
     key: str = field(default_factory=lambda: str(uuid4()))
     if_match: str | None = None
 
-    def answer(self, group: "Group[transfers.Sending]" = TRANSFERS) -> Answer:
+    def answer(self, group: "Group[transfers.PrefetchedSending]" = TRANSFERS) -> Answer:
         """Do what the view does with it."""
         body = {"to": self.to, "amount": self.amount, "currency": "NGN"}
         scope = Scope.of(user_id=self.sender.pk, operation="transfer", key=self.key, body=body)
         gate = PinGate(user_id=self.sender.pk, pin=self.pin)
         sending = transfers.Sending(
-            parties=transfers.Parties(sender=self.sender, to=self.to, currency="NGN"),
+            sender=self.sender,
+            to=self.to,
+            currency="NGN",
             amount=Decimal(self.amount),
             if_match=self.if_match,
         )
 
-        def send() -> Answer:
-            sent = transfers.send_money(sending=sending, now=clock.now())
+        def send(prefetched: transfers.PrefetchedSending) -> Answer:
+            sent = transfers.send_money(sending=prefetched, now=clock.now())
             return Answer(201, render(sent, viewer_id=self.sender.pk), document=("transaction", sent.pk))
 
-        alone = partial(run, scope, send, gate=gate, prefetch=sending.prefetch)
+        alone = partial(run_prefetched, scope, sending.prefetch, send, gate=gate)
         return group.run(GroupedRequest(scope, gate, sending, alone))
 
 
@@ -104,7 +106,7 @@ class Crowd:
 
 def in_a_group(
     *requests: Request,
-    group: "Group[transfers.Sending]" = TRANSFERS,
+    group: "Group[transfers.PrefetchedSending]" = TRANSFERS,
     around: Sequence[Callable[[], AbstractContextManager[Any]]] = (),
 ) -> list[Told]:
     """Let all of them come while another is under way, and return what each was told; the first of them leads.
@@ -124,7 +126,9 @@ def in_a_group(
     return [told[place] for place in range(len(requests))]
 
 
-def together(works: Sequence[Callable[[], object]], *, group: "Group[transfers.Sending]" = TRANSFERS) -> None:
+def together(
+    works: Sequence[Callable[[], object]], *, group: "Group[transfers.PrefetchedSending]" = TRANSFERS
+) -> None:
     """Do works in threads of their own that come to the group one after the other, while somebody is under way."""
 
     def do(work: Callable[[], object]) -> None:
@@ -144,7 +148,7 @@ def together(works: Sequence[Callable[[], object]], *, group: "Group[transfers.S
 
 
 @contextlib.contextmanager
-def waits(group: "Group[transfers.Sending]" = TRANSFERS, **given: float) -> Iterator[None]:
+def waits(group: "Group[transfers.PrefetchedSending]" = TRANSFERS, **given: float) -> Iterator[None]:
     """Let a leader of the group wait for others as long as it says, and nobody take over from it."""
     combiner = group._combiner
     kept, combiner._waits = combiner._waits, replace(combiner._waits, takeover_s=LIMIT_S, **given)
@@ -155,7 +159,7 @@ def waits(group: "Group[transfers.Sending]" = TRANSFERS, **given: float) -> Iter
 
 
 @contextlib.contextmanager
-def _somebody_under_way(group: "Group[transfers.Sending]") -> Iterator[None]:
+def _somebody_under_way(group: "Group[transfers.PrefetchedSending]") -> Iterator[None]:
     """Let a request of nobody's lead the group until the end; nobody takes over from it."""
     go_on = threading.Event()
 

@@ -49,7 +49,7 @@ in_a_group(*[Request(User.objects.get(pk=pk), to, key=key) for pk, key in (pair.
 """
 
 
-def mistaken(_sendings: Sequence[transfers.Sending], _may_wait: bool) -> list[Answer | None]:
+def mistaken(_sendings: Sequence[transfers.PrefetchedSending], _may_wait: bool) -> list[Answer | None]:
     """Break the group before it has looked at anything."""
     raise KeyError("a mistake")
 
@@ -59,7 +59,9 @@ class TestOthersLocks:
 
     HOLDINGS = pytest.mark.parametrize("held", ["wallet", "receiver", "pin"])
 
-    def sent_around(self, crowd: Crowd, held: str, group: "Group[transfers.Sending]") -> list[Request]:
+    def sent_around(
+        self, crowd: Crowd, held: str, group: "Group[transfers.PrefetchedSending]"
+    ) -> list[Request]:
         """Send in a group while somebody holds what Ada needs; return the requests, Ada's first."""
         dayo: User = UserFactory()
         table, column, key = {
@@ -143,7 +145,7 @@ class TestBroken:
 
     @pytest.mark.parametrize("how", ["an error of ours", "a serialization failure", "a check at COMMIT"])
     def test_by_whatever_it_was(self, crowd: Crowd, how: str) -> None:
-        def together(sendings: Sequence[transfers.Sending], may_wait: bool) -> list[Answer | None]:
+        def together(sendings: Sequence[transfers.PrefetchedSending], may_wait: bool) -> list[Answer | None]:
             answers = send_each(sendings, may_wait)
             if how == "an error of ours":
                 raise KeyError("a mistake")
@@ -217,7 +219,9 @@ class TestLostCommit:
         assert [answer.replayed for answer in told if isinstance(answer, Answer)] == [False] * 4
 
     def test_a_connection_that_is_lost_before_concerns_nobody_else(self, crowd: Crowd) -> None:
-        def together(_sendings: Sequence[transfers.Sending], _may_wait: bool) -> list[Answer | None]:
+        def together(
+            _sendings: Sequence[transfers.PrefetchedSending], _may_wait: bool
+        ) -> list[Answer | None]:
             with connections["owner"].cursor() as owner:
                 owner.execute(
                     "SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid]

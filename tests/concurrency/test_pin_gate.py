@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from fintech_core.exceptions import NotFound
-from fintech_core.idempotency import Answer, InProgress, Scope, run
+from fintech_core.idempotency import Answer, InProgress, Scope, run, run_prefetched
 from fintech_core.models import IdempotencyRecord
 from tests.concurrency.racing import DONE, balances, race, send
 from tests.concurrency.test_idempotency import SLOW_COMMIT_S, slow_commits
@@ -154,7 +154,9 @@ class TestInParallel:
             def prefetch() -> None:
                 meet.wait(10)  # what is queued is sent right after this, by both
 
-            return all(run(scope, payer.work, prefetch=prefetch).body == first.body for _ in range(20))
+            return all(
+                run_prefetched(scope, prefetch, lambda _: payer.work()).body == first.body for _ in range(20)
+            )
 
         assert in_parallel(2, replay) == [True, True]
         assert payer.ran == 1

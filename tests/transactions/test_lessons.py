@@ -287,9 +287,9 @@ class TestBeforeAnyLock:
     def test_lesson_22_to_oneself_or_below_zero_is_refused_before_any_lock(self, api: Api, ada: User) -> None:
         chidi = UserFactory()
         with CaptureQueriesContext(connection) as asked:
-            parties = transfers.Parties(sender=ada, to=ada.email, currency="NGN")
+            sending = transfers.Sending(ada, ada.email, "NGN", Decimal(1))
             with pytest.raises(SameWallet), transaction.atomic():
-                transfers.send_money(sending=transfers.Sending(parties, Decimal(1)), now=clock.now())
+                transfers.send_money(sending=sending.prefetch(), now=clock.now())
             for amount in ("-1.00", "0.00", "-0"):
                 answer = api(ada).post(
                     "/api/v1/transactions/transfer", {"to": chidi.email, "amount": amount, "pin": PIN}, format="json",

@@ -53,8 +53,8 @@ def drafted(scene: Scene, amount: Decimal) -> TransactionDraft:
 
 
 def transfer(scene: Scene, amount: Decimal) -> None:
-    parties = transfers.Parties(sender=scene.ada, to=scene.chidi.email, currency="NGN")
-    transfers.send_money(sending=transfers.Sending(parties, amount), now=clock.now())
+    sending = transfers.Sending(scene.ada, scene.chidi.email, "NGN", amount)
+    transfers.send_money(sending=sending.prefetch(), now=clock.now())
 
 
 def post(scene: Scene, amount: Decimal) -> None:

@@ -28,102 +28,118 @@ class Lookup:
     verified: bool
 
 
-class Parties:
-    """Who sends to whom: both main wallets in a currency, read in one wait.
+@dataclass(frozen=True, slots=True)
+class PendingParties:
+    """Who sends to whom: both main wallets in a currency, whose reads are queued and take no lock."""
 
-    They may be prefetched, before it is known whether anything will be sent; they are read without a lock.
-    """
+    sender: User
+    to: str
+    currency: str
+    _source: PendingMainWallet
+    _target: PendingRow[Wallet]
 
-    def __init__(self, *, sender: User, to: str, currency: str) -> None:
-        self.sender = sender
-        self._to, self._currency = to, currency
-        self._prefetched: tuple[PendingMainWallet, PendingRow[Wallet]] | None = None
-
-    def prefetch(self) -> None:
-        """Queue both reads."""
-        self._prefetched = self._prefetch()
-
-    def _prefetch(self) -> tuple[PendingMainWallet, PendingRow[Wallet]]:
-        own = prefetch_main_wallet(user_id=self.sender.pk, currency=self._currency)
-        return own, prefetch_wallet_of(to=self._to, currency=self._currency)
-
-    def plain(self) -> tuple[Wallet, Wallet] | None:
-        """Return both wallets as ``take`` does, or None where that would look further or refuse."""
-        (source, target), self._prefetched = self._prefetched or self._prefetch(), None
-        sent, received = source.first(), target.first()
-        if sent is None or received is None or received.owner_id == self.sender.pk:
-            return None
-        return sent, received
-
-    def take(self) -> tuple[Wallet, Wallet]:
-        """Return the sender's wallet and the recipient's with its owner, once as they were prefetched, then anew.
+    def resolve(self) -> tuple[Wallet, Wallet]:
+        """Return the sender's wallet and the recipient's with its owner, as they were read.
 
         Raises RecipientNotFound, SameWallet, NotFound (the sender has none), RecipientCannotReceive, in this order.
         """
-        (source, target), self._prefetched = self._prefetched or self._prefetch(), None
-        received = target.first()
-        recipient = received.owner if received is not None else find_recipient(to=self._to)
+        target = self._target.first()
+        recipient = target.owner if target is not None else find_recipient(to=self.to)
         if recipient is None:
             raise RecipientNotFound("Nobody here has this e-mail address or verified phone number.")
         if recipient.pk == self.sender.pk:
             raise SameWallet("Sender and recipient are the same person.")
-        sent = source.get()
-        if received is None:
-            raise RecipientCannotReceive(f"The recipient has no {self._currency} wallet.")
-        return sent, received
+        source = self._source.get()
+        if target is None:
+            raise RecipientCannotReceive(f"The recipient has no {self.currency} wallet.")
+        return source, target
+
+    def resolve_or_none(self) -> tuple[Wallet, Wallet] | None:
+        """Return both wallets as ``resolve`` does, or None where that would read more or refuse."""
+        source, target = self._source.first(), self._target.first()
+        if source is None or target is None or target.owner_id == self.sender.pk:
+            return None
+        return source, target
+
+
+def prefetch_parties(*, sender: User, to: str, currency: str) -> PendingParties:
+    """Queue the reads of both main wallets, which may be done before it is known whether anything will be sent.
+
+    They are for one try: whoever tries again, in another transaction, prefetches again.
+    """
+    source = prefetch_main_wallet(user_id=sender.pk, currency=currency)
+    return PendingParties(sender, to, currency, source, prefetch_wallet_of(to=to, currency=currency))
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What somebody wants to send; ``amount`` is in major units of the parties' currency."""
+    """What somebody wants to send to an e-mail address or phone number; ``amount`` is in major units."""
 
-    parties: Parties
+    sender: User
+    to: str
+    currency: str
     amount: Decimal
     description: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     if_match: str | None = None
 
-    def prefetch(self) -> None:
-        """Queue the reads of the parties."""
-        self.parties.prefetch()
+    def prefetch(self) -> "PrefetchedSending":
+        """Queue the reads of the parties, for one try."""
+        return PrefetchedSending(
+            self, prefetch_parties(sender=self.sender, to=self.to, currency=self.currency)
+        )
 
 
-def send_money(*, sending: Sending, now: datetime) -> Transaction:
+@dataclass(frozen=True, slots=True)
+class PrefetchedSending:
+    """One try of a sending."""
+
+    given: Sending
+    parties: PendingParties
+
+
+def send_money(*, sending: PrefetchedSending, now: datetime) -> Transaction:
     """Send money to whoever an e-mail address or phone belongs to, and tell both, in the caller's transaction.
 
     Raises RecipientNotFound, RecipientCannotReceive, SameWallet, InsufficientFunds, LimitExceeded, KycRequired,
     WalletFrozen, MoneyOutPaused, NotFound (no wallet in this currency), PreconditionFailed (``if_match`` names another
     state of the sender's wallet).
     """
-    source, target = sending.parties.take()
+    given, (source, target) = sending.given, sending.parties.resolve()
     sent = TransactionService.transfer_money(
         sender=source,
         recipient=target,
-        amount=sending.amount,
+        amount=given.amount,
         now=now,
-        description=sending.description,
-        metadata=sending.metadata,
-        if_match=sending.if_match,
+        description=given.description,
+        metadata=given.metadata,
+        if_match=given.if_match,
     )
-    publish_many(_transfer_events(sent, sending.parties.sender, target.owner))
+    publish_many(_transfer_events(sent, given.sender, target.owner))
     return sent
 
 
-def send_each(*, sendings: Sequence[Sending], may_wait: bool, now: datetime) -> list[Transaction | None]:
+def send_each(
+    *, sendings: Sequence[PrefetchedSending], may_wait: bool, now: datetime
+) -> list[Transaction | None]:
     """Send what several people want to send, in one posting, and tell everybody.
 
     A result is None where a sending has to be tried alone, which will tell why: nothing of it has happened. So it is
     with those whose wallets somebody holds, unless it may wait for them. Raises MoneyOutPaused.
     """
-    found = {place: found for place, one in enumerate(sendings) if (found := one.parties.plain()) is not None}
-    drafts = [_draft(sendings[place], *wallets) for place, wallets in found.items()]
+    found = {
+        place: wallets
+        for place, sending in enumerate(sendings)
+        if (wallets := sending.parties.resolve_or_none()) is not None
+    }
+    drafts = [_draft(sendings[place].given, *wallets) for place, wallets in found.items()]
     post = TransactionService.post_each if may_wait else TransactionService.post_free
     results: list[Transaction | None] = [None] * len(sendings)
     events: list[EventDraft] = []
     for (place, (_, target)), sent in zip(found.items(), post(drafts, now=now), strict=True):
         if isinstance(sent, Transaction):
             results[place] = sent
-            events += _transfer_events(sent, sendings[place].parties.sender, target.owner)
+            events += _transfer_events(sent, sendings[place].given.sender, target.owner)
     publish_many(events)
     return results
 

@@ -44,21 +44,21 @@ from users.permissions import StaffPermission
 from users.services import pins
 
 
-def _send(sending: transfers.Sending) -> Answer:
-    return _answer(sending, transfers.send_money(sending=sending, now=clock.now()))
+def _send(sending: transfers.PrefetchedSending) -> Answer:
+    return _answer(sending.given, transfers.send_money(sending=sending, now=clock.now()))
 
 
-def send_each(sendings: Sequence[transfers.Sending], may_wait: bool) -> list[Answer | None]:
+def send_each(sendings: Sequence[transfers.PrefetchedSending], may_wait: bool) -> list[Answer | None]:
     """Send what several requests want to send, and answer those that went."""
     results = transfers.send_each(sendings=sendings, may_wait=may_wait, now=clock.now())
     return [
-        None if sent is None else _answer(sending, sent)
+        None if sent is None else _answer(sending.given, sent)
         for sending, sent in zip(sendings, results, strict=True)
     ]
 
 
 def _answer(sending: transfers.Sending, sent: Transaction) -> Answer:
-    body = render(sent, viewer_id=sending.parties.sender.pk, links=NEWLY_MADE)
+    body = render(sent, viewer_id=sending.sender.pk, links=NEWLY_MADE)
     return Answer(201, body, document=("transaction", sent.pk))
 
 
@@ -89,7 +89,9 @@ class TransferViewSet(ApiViewSet):
         sender = signed_in_user(request)
         pin = body.pop("pin", None)
         sending = transfers.Sending(
-            parties=transfers.Parties(sender=sender, to=body["to"], currency=body["currency"]),
+            sender=sender,
+            to=body["to"],
+            currency=body["currency"],
             amount=body["amount"],
             description=body["description"],
             metadata=body["metadata"],
@@ -100,7 +102,7 @@ class TransferViewSet(ApiViewSet):
             body=body,
             gate=pins.PinGate(user_id=sender.pk, pin=pin),
             task=sending,
-            work=lambda: _send(sending),
+            work=_send,
         )
         return self.respond(answer)
 

@@ -29,7 +29,7 @@ from transactions.services.bulk_items import BulkItem
 from transactions.services.conversions import convert, quote_conversion
 from transactions.services.expiry import expire_holds
 from transactions.services.releasing import release
-from transactions.services.transfers import Parties, Sending, send_each, send_money
+from transactions.services.transfers import PrefetchedSending, Sending, send_each, send_money
 from users.models import User
 from wallet.models import Wallet
 from wallet.services import freeze_wallet, open_wallet, unfreeze_wallet
@@ -118,11 +118,9 @@ class Bank:
         results = send_each(sendings=given, may_wait=len(given) % 2 == 0, now=clock.now())
         return [sent.pk for sent in results if sent is not None]
 
-    def _sending(self, sender: Place, receiver: Place, amount: int) -> Sending:
-        parties = Parties(
-            sender=self.people[sender[0]], to=self.people[receiver[0]].email, currency=sender[2]
-        )
-        return Sending(parties, amount * KOBO)
+    def _sending(self, sender: Place, receiver: Place, amount: int) -> PrefetchedSending:
+        people = self.people
+        return Sending(people[sender[0]], people[receiver[0]].email, sender[2], amount * KOBO).prefetch()
 
     @transaction.atomic
     def hold(self, place: Place, amount: int, fee: int, brief: bool) -> list[UUID]:
