@@ -91,7 +91,7 @@ def _send_for_a_fee(draw: random.Random, currency: str) -> int:
 def _send_many(pairs: list[list[int]]) -> int:
     drafts = [
         TransactionDraft(
-            type="transfer", currency="NGN", amount=ONE, counts=True, charged=True,
+            type="transfer", currency="NGN", amount=ONE, counts_toward_limits=True, fee_by_rule=True,
             legs=(debit_wallet(wallet_id(payer), ONE, "NGN"), credit_wallet(wallet_id(payee), ONE, "NGN")),
             from_wallet_id=wallet_id(payer), to_wallet_id=wallet_id(payee), from_user_id=user_id(payer),
             to_user_id=user_id(payee), initiated_by_id=user_id(payer),

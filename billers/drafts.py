@@ -31,7 +31,7 @@ def hold_draft(payment: BillPayment, *, wallet_id: UUID, description: str) -> Tr
         initiated_by_id=payment.user_id,
         description=description[:200],
         source=Source("bill_payment", payment.pk),
-        counts=True,
+        counts_toward_limits=True,
     )
 
 

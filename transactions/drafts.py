@@ -71,12 +71,15 @@ class TransactionDraft:
     """One movement to be. Amounts are in major units of ``currency``; ``amount`` is without ``fee``.
 
     ``legs`` is empty for a hold (its capture brings them). ``parkable`` credits come from outside and wait in
-    ``suspense`` when the wallet cannot take them. ``counts`` says whether tier limits count it against the sender;
-    ``caps`` whether the receiver's balance cap applies; ``charged`` whether the fee of the rules comes on top of legs
-    that are given without it; ``shortfall`` whether what a wallet cannot give stands on ``receivables``;
-    ``if_match`` which state of the sender's wallet the draft was made for (an HTTP ``If-Match``). ``guard`` is
-    called once the wallets are locked and may shrink the draft or drop it (None); it may lock rows that come after
-    wallets in the lock order.
+    ``suspense`` when the wallet cannot take them. ``counts_toward_limits`` says whether tier limits count it against
+    the sender, and whether it may be paused as outgoing money; ``respects_balance_cap`` whether the receiver's
+    balance cap applies; ``fee_by_rule`` whether the fee of the rules comes on top of legs that are given without it;
+    ``shortfall_to_receivables`` whether what a wallet cannot give stands on ``receivables``; ``if_match`` which state
+    of the sender's wallet the draft was made for (an HTTP ``If-Match``). ``guard`` is called once the wallets are
+    locked and may shrink the draft or drop it (None); it may lock rows that come after wallets in the lock order.
+
+    ``ignores_wallet_status`` debits a frozen or no-debit wallet, too. Only what takes back or corrects what was booked
+    may set it: reversals, refunds, adjustments. On anything else it would let money out of a wallet that was stopped.
     """
 
     type: str
@@ -100,12 +103,12 @@ class TransactionDraft:
     effective_at: datetime | None = None
     conversion: Conversion | None = None
     parkable: bool = False
-    counts: bool = False
-    caps: bool = True
-    promised: bool = False
-    shortfall: bool = False
+    counts_toward_limits: bool = False
+    respects_balance_cap: bool = True
+    ignores_wallet_status: bool = False
+    shortfall_to_receivables: bool = False
     if_match: str | None = None
-    charged: bool = False
+    fee_by_rule: bool = False
     guard: "Guard | None" = None
 
     @property
@@ -221,7 +224,7 @@ def transfer_draft(
         description=description,
         metadata=metadata or {},
         source=source,
-        counts=True,
-        charged=True,
+        counts_toward_limits=True,
+        fee_by_rule=True,
         if_match=if_match,
     )

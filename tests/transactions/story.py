@@ -76,7 +76,8 @@ def transfer_draft(sender: Wallet, recipient: Wallet, amount: str, fee: str = "0
     return TransactionDraft(
         type="transfer", currency="NGN", amount=value, fee=cost, legs=tuple(legs),
         from_wallet_id=sender.pk, to_wallet_id=recipient.pk,
-        from_user_id=sender.owner_id, to_user_id=recipient.owner_id, initiated_by_id=sender.owner_id, counts=True,
+        from_user_id=sender.owner_id, to_user_id=recipient.owner_id, initiated_by_id=sender.owner_id,
+        counts_toward_limits=True,
     )  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def bill_draft(wallet: Wallet, amount: str, fee: str = "0.00") -> TransactionDra
     return TransactionDraft(
         type="bill_payment", currency="NGN", amount=Decimal(amount), fee=Decimal(fee),
         from_wallet_id=wallet.pk, from_user_id=wallet.owner_id, initiated_by_id=wallet.owner_id,
-        source=Source("bill_payment", uuid4()), counts=True,
+        source=Source("bill_payment", uuid4()), counts_toward_limits=True,
     )  # fmt: skip
 
 

@@ -134,7 +134,7 @@ class TestConverting:
     def test_ordinary_steps_run_the_statement_they_always_ran(self, ada: User) -> None:
         draft = transfer_draft(main_wallet(ada), main_wallet(UserFactory()), "5.00")
         with CaptureQueriesContext(connection) as captured:
-            happened(Post(replace(draft, counts=False)))
+            happened(Post(replace(draft, counts_toward_limits=False)))
         (written,) = [
             query["sql"] for query in captured.captured_queries if "new_transactions" in query["sql"]
         ]

@@ -262,7 +262,7 @@ class TestHold:
         fund(ada, "6000.00")
         charge_transfers()
         draft = replace(
-            self.draft(ada), charged=True, to_wallet_id=main_wallet(chidi).pk, to_user_id=chidi.pk
+            self.draft(ada), fee_by_rule=True, to_wallet_id=main_wallet(chidi).pk, to_user_id=chidi.pk
         )
         held = happened(Authorize(draft))
         assert (held.amount, held.fee, held.hold_amount) == (5000, 85, 5085)
@@ -281,7 +281,7 @@ class TestHold:
         fund(ada, "5084.99")
         charge_transfers()
         with pytest.raises(InsufficientFunds):
-            happened(Authorize(replace(self.draft(ada), charged=True)))
+            happened(Authorize(replace(self.draft(ada), fee_by_rule=True)))
         assert main_wallet(ada).held == 0
 
     @staticmethod

@@ -45,7 +45,7 @@ def sound_ledger() -> object:
 def transfer(sender: User, recipient: User, amount: str, reference: str = "") -> TransactionDraft:
     source, target, value = main_wallet(sender), main_wallet(recipient), Decimal(amount)
     return TransactionDraft(
-        type="transfer", currency="NGN", amount=value, reference=reference, counts=True,
+        type="transfer", currency="NGN", amount=value, reference=reference, counts_toward_limits=True,
         legs=(debit_wallet(source.pk, value, "NGN"), credit_wallet(target.pk, value, "NGN")),
         from_wallet_id=source.pk, to_wallet_id=target.pk, from_user_id=sender.pk, to_user_id=recipient.pk,
         initiated_by_id=sender.pk,

@@ -59,7 +59,8 @@ def hold(user: User, amount: str, fee: str = "0") -> Transaction:
     wallet = main_wallet(user)
     draft = TransactionDraft(
         type="bill_payment", currency="NGN", amount=Decimal(amount), fee=Decimal(fee), from_wallet_id=wallet.pk,
-        from_user_id=user.pk, initiated_by_id=user.pk, source=Source("bill_payment", uuid4()), counts=True,
+        from_user_id=user.pk, initiated_by_id=user.pk, source=Source("bill_payment", uuid4()),
+        counts_toward_limits=True,
     )  # fmt: skip
     with transaction.atomic():
         return TransactionService.authorize(draft, now=clock.now())

@@ -147,8 +147,8 @@ def _draft(asked: Adjustment, checker: User) -> TransactionDraft:
         description="Correction by our staff",
         source=Source("adjustment", asked.pk),
         effective_at=asked.effective_at,
-        caps=False,
-        promised=True,
+        respects_balance_cap=False,
+        ignores_wallet_status=True,
     )
 
 

@@ -89,7 +89,7 @@ def attempt_if_free(step: Step, operation: Operation) -> Decision:
 
 def _money_out(operation: Operation) -> bool:
     """Say whether the operation sends a customer's money out by a new decision (older promises go on)."""
-    return isinstance(operation, (Post, Authorize)) and operation.draft.counts
+    return isinstance(operation, (Post, Authorize)) and operation.draft.counts_toward_limits
 
 
 def _wallet_ids(operations: Sequence[Operation], named: list[UUID]) -> set[UUID]:

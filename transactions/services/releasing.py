@@ -98,6 +98,6 @@ def _release_draft(row: ParkedCredit) -> TransactionDraft:
         to_user_id=row.owner_id,
         description="Released credit",
         # It gives back what was there before, as a refund itself does.
-        caps=row.type != TransactionType.REFUND,
+        respects_balance_cap=row.type != TransactionType.REFUND,
         source=Source(PARKED_CREDIT, row.pk),
     )

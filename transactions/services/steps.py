@@ -93,12 +93,12 @@ class Step:
             return None
         if guarded.from_wallet_id is not None:
             require_match(self.wallets[guarded.from_wallet_id], guarded.if_match)
-        if guarded.charged:
+        if guarded.fee_by_rule:
             guarded = with_fee(guarded, self.wallets, self.now)
-        if guarded.shortfall:
+        if guarded.shortfall_to_receivables:
             guarded = with_shortfall(guarded, self.wallets)
         final = self._landing(guarded)
-        if final.counts and final.from_wallet_id is not None:
+        if final.counts_toward_limits and final.from_wallet_id is not None:
             self._count(self.wallets[final.from_wallet_id], final.amount)
         self._enter(final.id, final.type, final.legs, final)
         self._add_transaction(final, TransactionStatus.COMPLETED, hold_amount=None)
@@ -109,11 +109,11 @@ class Step:
             raise ChartViolation("a hold needs the wallet it holds money on")
         wallet = self.wallets[draft.from_wallet_id]
         require_match(wallet, draft.if_match)
-        if draft.charged:
+        if draft.fee_by_rule:
             draft = with_fee(draft, self.wallets, self.now)
         self._may_send(wallet)
         self._has_available(wallet, draft.total, wallet.available)
-        if draft.counts:
+        if draft.counts_toward_limits:
             self._count(wallet, draft.amount)
         wallet.held += draft.total
         self._add_transaction(draft, TransactionStatus.PENDING, hold_amount=draft.total)
@@ -171,7 +171,7 @@ class Step:
             wallet = self.wallets[leg.wallet_id]
             available = left.get(wallet.id, wallet.available)
             if leg.direction == Direction.DEBIT:
-                if not draft.promised:
+                if not draft.ignores_wallet_status:
                     self._may_send(wallet)
                 self._has_available(wallet, leg.amount, available)
                 left[wallet.id] = available - leg.amount
@@ -216,7 +216,7 @@ class Step:
             return f"wallet_{wallet.status}"
         if wallet.balance + amount >= MAX_BALANCE:
             return "balance_cap"
-        capped = draft.caps and wallet.kind == WalletKind.MAIN
+        capped = draft.respects_balance_cap and wallet.kind == WalletKind.MAIN
         if capped and limits.over_cap(self._limits_of(wallet), wallet.balance + amount):
             return "balance_cap"
         return None

@@ -140,9 +140,9 @@ def _mirror(transaction: Transaction, actor: Actor | None, book_shortfall: bool)
         initiated_by_id=actor.pk if actor is not None else None,
         description=f"Reversal of {transaction.reference}",
         reverses_id=transaction.pk,
-        caps=False,
-        promised=True,
-        shortfall=book_shortfall,
+        respects_balance_cap=False,
+        ignores_wallet_status=True,
+        shortfall_to_receivables=book_shortfall,
         guard=not_undone_before,
     )
 
@@ -182,9 +182,9 @@ def _refund_draft(
         refund_of_id=transaction.pk,
         source=Source("refund", uuid7()),
         parkable=True,
-        caps=False,
-        promised=True,
-        shortfall=book_shortfall,
+        respects_balance_cap=False,
+        ignores_wallet_status=True,
+        shortfall_to_receivables=book_shortfall,
         guard=within_what_is_left,
     )
     return _with_amount(draft, received, ZERO, transaction.amount)

@@ -192,7 +192,7 @@ class Book:
         total = movement.amount + movement.fee
         mirror = Movement("reversal", total, 0, movement.currency, movement.receiver, movement.sender)
         lines = [(place, -value) for place, value in reversed(movement.lines)]
-        self._post(mirror, lines, promised=True, caps=False, shortfall=shortfall)
+        self._post(mirror, lines, ignores_status=True, capped=False, shortfall=shortfall)
         movement.reversed = True
 
     def refund(self, number: int, amount: int | None, shortfall: bool) -> None:
@@ -217,7 +217,7 @@ class Book:
         made = Movement(
             "refund", given, 0, movement.currency, movement.receiver, movement.sender, undoes=number
         )
-        self._post(made, lines, parkable=True, promised=True, caps=False, shortfall=shortfall)
+        self._post(made, lines, parkable=True, ignores_status=True, capped=False, shortfall=shortfall)
 
     def refunded(self, number: int) -> int:
         """Return what was given back of a movement and stayed given."""
@@ -246,7 +246,7 @@ class Book:
         ends = (None, place) if amount > 0 else (place, None)
         movement = Movement("adjustment", abs(amount), 0, place[2], *ends)
         lines: Lines = [(("adjustments", place[2]), -amount), (place, amount)]
-        self._post(movement, lines if amount > 0 else lines[::-1], promised=True, caps=False)
+        self._post(movement, lines if amount > 0 else lines[::-1], ignores_status=True, capped=False)
 
     def fee(self, kind: str, payer: Place, amount: int) -> int:
         """Return what a movement costs its payer."""
@@ -330,8 +330,8 @@ class Book:
         return movement
 
     def _post(
-        self, movement: Movement, lines: Lines, *, parkable: bool = False, promised: bool = False, caps: bool = True,
-        shortfall: bool = False,
+        self, movement: Movement, lines: Lines, *, parkable: bool = False, ignores_status: bool = False,
+        capped: bool = True, shortfall: bool = False,
     ) -> None:  # fmt: skip
         """Decide line by line what each wallet may do, then write."""
         if shortfall:
@@ -342,11 +342,11 @@ class Book:
                 continue
             purse = self.purses[place]
             if value < 0:
-                if purse.status != "active" and not promised:
+                if purse.status != "active" and not ignores_status:
                     raise Refused("wallet_frozen")
                 if -value > purse.free + moved[place]:
                     raise Refused("insufficient_funds")
-            elif purse.status == "frozen" or (caps and self._is_full(place, value)):
+            elif purse.status == "frozen" or (capped and self._is_full(place, value)):
                 if not parkable:
                     raise Refused("recipient_cannot_receive")
                 lines[index] = ((SUSPENSE, place[2]), value)
