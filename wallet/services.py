@@ -8,7 +8,7 @@ from fintech_core import audit
 from fintech_core.exceptions import NotFound
 from notifications.services import publish
 from users.models import User
-from users.services.own_cases import require_anothers
+from users.services.own_cases import forbid_own_case
 from wallet.enums import STATUS_SOURCES, WalletKind, WalletStatus
 from wallet.errors import WalletExists, WalletStateConflict
 from wallet.models import Wallet
@@ -75,9 +75,7 @@ def _set_status(
     wallet = Wallet.objects.select_for_update(no_key=True).filter(pk=wallet_id).first()
     if wallet is None:
         raise NotFound
-    require_anothers(
-        wallet.owner_id, actor=actor, detail="Somebody else has to decide about your own wallet."
-    )
+    forbid_own_case(wallet.owner_id, actor=actor, detail="Somebody else has to decide about your own wallet.")
     require_match(wallet, if_match)
     if wallet.status not in STATUS_SOURCES.get(to, frozenset()):
         raise WalletStateConflict(f"A wallet that is {wallet.status} cannot become {to}.")

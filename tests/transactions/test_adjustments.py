@@ -253,7 +253,7 @@ class TestRaces:
 
         def date_back() -> None:
             with transaction.atomic():
-                months.hold_open(
+                months.lock_open_month(
                     wallet=wallet, effective_at=clock.now() - timedelta(microseconds=1), now=clock.now()
                 )
                 dated.set()

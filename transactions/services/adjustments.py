@@ -23,7 +23,7 @@ from transactions.rights import ASK
 from transactions.services import months
 from transactions.services.ledger import TransactionService
 from users.models import User
-from users.services.own_cases import require_anothers
+from users.services.own_cases import forbid_own_case
 from wallet.models import Wallet
 
 ACCOUNT = "adjustments"
@@ -44,9 +44,9 @@ def request_adjustment(
 
     ``effective_at`` dates it back. Raises OwnCase, EffectiveTimeRefused.
     """
-    _concerns_others(wallet, maker)
+    _forbid_own_wallet(wallet, maker)
     if effective_at is not None:
-        months.hold_open(wallet=wallet, effective_at=effective_at, now=now)
+        months.lock_open_month(wallet=wallet, effective_at=effective_at, now=now)
     asked = Adjustment.objects.create(
         kind=ApprovalKind.ADJUSTMENT,
         wallet=wallet,
@@ -74,7 +74,7 @@ def book_adjustment(*, adjustment_id: UUID, checker: User, reason: str, now: dat
     asked = _decidable(adjustment_id, checker)
     approvals.require_maker(asked, ASK[ApprovalKind.ADJUSTMENT])
     if asked.effective_at is not None:
-        months.hold_open(wallet=asked.wallet, effective_at=asked.effective_at, now=now)
+        months.lock_open_month(wallet=asked.wallet, effective_at=asked.effective_at, now=now)
     booked = TransactionService.post(_draft(asked, checker), now=now)
     approvals.close(asked, checker=checker, result_id=booked.pk, now=now)
     audit.record(
@@ -109,15 +109,13 @@ def reject_adjustment(*, adjustment_id: UUID, checker: User, reason: str, now: d
 def _decidable(adjustment_id: UUID, checker: User) -> Adjustment:
     """Lock a correction that this person may decide."""
     asked = approvals.open_request(Adjustment, adjustment_id, checker=checker)
-    _concerns_others(asked.wallet, checker)
+    _forbid_own_wallet(asked.wallet, checker)
     return asked
 
 
-def _concerns_others(wallet: Wallet, staff: User) -> None:
+def _forbid_own_wallet(wallet: Wallet, staff: User) -> None:
     """Refuse the owner of the wallet."""
-    require_anothers(
-        wallet.owner_id, actor=staff, detail="Somebody else has to decide about your own wallet."
-    )
+    forbid_own_case(wallet.owner_id, actor=staff, detail="Somebody else has to decide about your own wallet.")
 
 
 def _draft(asked: Adjustment, checker: User) -> TransactionDraft:

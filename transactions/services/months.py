@@ -71,12 +71,12 @@ def month_after(month: date) -> date:
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
-def hold_open(*, wallet: Wallet, effective_at: datetime, now: datetime) -> None:
+def lock_open_month(*, wallet: Wallet, effective_at: datetime, now: datetime) -> None:
     """See that a movement may take effect at a time, and keep that month open until the transaction ends.
 
     Raises EffectiveTimeRefused, NotInTransaction.
     """
-    audit.require_transaction("hold_open")
+    audit.require_transaction("lock_open_month")
     _lock(_KEEP_OPEN)
     last = last_closed()
     if last is not None and effective_at < clock.start_of_day(month_after(last)):

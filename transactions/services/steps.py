@@ -111,8 +111,8 @@ class Step:
         require_match(wallet, draft.if_match)
         if draft.fee_by_rule:
             draft = with_fee(draft, self.wallets, self.now)
-        self._may_send(wallet)
-        self._has_available(wallet, draft.total, wallet.available)
+        self._require_can_debit(wallet)
+        self._require_available(wallet, draft.total, wallet.available)
         if draft.counts_toward_limits:
             self._count(wallet, draft.amount)
         wallet.held += draft.total
@@ -172,10 +172,10 @@ class Step:
             available = left.get(wallet.id, wallet.available)
             if leg.direction == Direction.DEBIT:
                 if not draft.ignores_wallet_status:
-                    self._may_send(wallet)
-                self._has_available(wallet, leg.amount, available)
+                    self._require_can_debit(wallet)
+                self._require_available(wallet, leg.amount, available)
                 left[wallet.id] = available - leg.amount
-            elif reason := self._why_not_receive(wallet, draft, leg.amount):
+            elif reason := self._reason_not_to_credit(wallet, draft, leg.amount):
                 if not draft.parkable:
                     raise RecipientCannotReceive("The recipient cannot receive this now.")
                 return self._park(draft, leg, reason)
@@ -195,14 +195,14 @@ class Step:
         return final
 
     @staticmethod
-    def _may_send(wallet: LockedWallet) -> None:
+    def _require_can_debit(wallet: LockedWallet) -> None:
         if wallet.status != WalletStatus.ACTIVE:
             raise WalletFrozen(
                 "Money cannot leave this wallet now. Contact support.", wallet_status=wallet.status
             )
 
     @staticmethod
-    def _has_available(wallet: LockedWallet, amount: Decimal, available: Decimal) -> None:
+    def _require_available(wallet: LockedWallet, amount: Decimal, available: Decimal) -> None:
         if amount > available:
             raise InsufficientFunds(
                 f"{format_amount(available, wallet.currency)} {wallet.currency} is available.",
@@ -211,7 +211,9 @@ class Step:
                 currency=wallet.currency,
             )
 
-    def _why_not_receive(self, wallet: LockedWallet, draft: TransactionDraft, amount: Decimal) -> str | None:
+    def _reason_not_to_credit(
+        self, wallet: LockedWallet, draft: TransactionDraft, amount: Decimal
+    ) -> str | None:
         if wallet.status in {WalletStatus.FROZEN, WalletStatus.CLOSED}:
             return f"wallet_{wallet.status}"
         if wallet.balance + amount >= MAX_BALANCE:

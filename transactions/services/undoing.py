@@ -33,7 +33,7 @@ from transactions.models import ParkedCredit, Transaction
 from transactions.selectors import refunded_so_far
 from transactions.services.carrying_out import carry_out
 from transactions.services.steps import Step
-from users.services.own_cases import require_anothers
+from users.services.own_cases import forbid_own_case
 
 ZERO = Decimal(0)
 
@@ -54,7 +54,7 @@ def reverse(
     that was parked cannot be reversed: its row would still say that the money waits in ``suspense``, or came from it.
     """
     audit.require_transaction("TransactionService")
-    require_others(transaction, actor)
+    forbid_own_movement(transaction, actor)
     if transaction.status != TransactionStatus.COMPLETED or transaction.type == TransactionType.REVERSAL:
         raise NotReversible(f"A {transaction.type} that is {transaction.status} cannot be reversed.")
     if ParkedCredit.objects.filter(Q(parked_by=transaction) | Q(released_by=transaction)).exists():
@@ -84,7 +84,7 @@ def refund(
     OwnCase, NotRefundable, AlreadyReversed, RefundExceedsAmount, InsufficientFunds as ``reverse`` does.
     """
     audit.require_transaction("TransactionService")
-    require_others(transaction, actor)
+    forbid_own_movement(transaction, actor)
     if transaction.status != TransactionStatus.COMPLETED or transaction.type not in REFUNDABLE:
         raise NotRefundable(f"A {transaction.type} that is {transaction.status} cannot be refunded.")
     draft = _refund_draft(transaction, amount, actor, book_shortfall)
@@ -93,9 +93,9 @@ def refund(
     return refunded
 
 
-def require_others(transaction: Transaction, actor: Actor | None) -> None:
+def forbid_own_movement(transaction: Transaction, actor: Actor | None) -> None:
     """Refuse whoever gave or got this money themselves."""
-    require_anothers(
+    forbid_own_case(
         transaction.from_user_id,
         transaction.to_user_id,
         actor=actor,

@@ -21,7 +21,7 @@ from transactions.models import UNDOING, Transaction, Undoing
 from transactions.rights import ASK, BOOK_SHORTFALL
 from transactions.selectors import ever_refunded, get_transaction_for_staff
 from transactions.services.ledger import TransactionService
-from transactions.services.undoing import require_others
+from transactions.services.undoing import forbid_own_movement
 from users.models import User
 
 
@@ -160,7 +160,7 @@ def _carry_out(
 def _decidable(undoing_id: UUID, checker: User) -> Undoing:
     """Lock a request that this person may decide."""
     asked = approvals.open_request(Undoing, undoing_id, checker=checker)
-    require_others(asked.transaction, checker)
+    forbid_own_movement(asked.transaction, checker)
     return asked
 
 

@@ -19,7 +19,7 @@ from users.errors import AccountStatusConflict, PasswordRefused
 from users.models import User
 from users.past_names import PROFILE_CHANGED
 from users.services import sessions
-from users.services.own_cases import require_anothers
+from users.services.own_cases import forbid_own_case
 
 EDITABLE = frozenset({"first_name", "last_name", "language"})
 EMAIL_CONSTRAINT = "user_email_is_unique"
@@ -122,7 +122,7 @@ def reinstate(*, user_id: UUID, actor: User, reason: str) -> None:
 
 
 def _set_active(user_id: UUID, actor: User, *, active: bool) -> User:
-    require_anothers(user_id, actor=actor, detail="Somebody else has to decide about your account.")
+    forbid_own_case(user_id, actor=actor, detail="Somebody else has to decide about your account.")
     user = User.objects.filter(pk=user_id).first()
     if user is None:
         raise NotFound

@@ -13,7 +13,7 @@ from users.enums import AUTOMATIC_TIER, KYC_SOURCES, KycStatus
 from users.errors import DocumentInUse, KycCaseClosed, KycCaseOpen, KycTierReached
 from users.models import IdentityDocument, KycCase, User
 from users.services.accounts import constraint_of
-from users.services.own_cases import require_anothers
+from users.services.own_cases import forbid_own_case
 
 ONE_OPEN_CASE = "kyc_one_open_case_per_user"
 
@@ -89,7 +89,7 @@ def _for_decision(case_id: UUID, actor: User) -> KycCase:
     case = KycCase.objects.select_for_update(no_key=True).filter(pk=case_id).first()
     if case is None:
         raise NotFound
-    require_anothers(case.user_id, actor=actor, detail="Somebody else has to decide your case.")
+    forbid_own_case(case.user_id, actor=actor, detail="Somebody else has to decide your case.")
     return case
 
 

@@ -6,7 +6,7 @@ from fintech_core.audit import Actor
 from users.errors import OwnCase
 
 
-def require_anothers(*people: UUID | None, actor: Actor | None, detail: str) -> None:
+def forbid_own_case(*people: UUID | None, actor: Actor | None, detail: str) -> None:
     """Refuse an actor who is one of the people that a decision is about; nobody, the system, may decide any.
 
     Raises OwnCase with ``detail``, which says who decides instead.

@@ -24,7 +24,7 @@ from users import key_rings, obvious_pins
 from users.errors import InvalidPassword, InvalidPin, PinLocked, PinNotSet, PinRequired
 from users.models import KycCase, TransactionPin, User
 from users.models.pins import MAX_WRONG_PINS
-from users.services.own_cases import require_anothers
+from users.services.own_cases import forbid_own_case
 
 _LOCKED_PIN = PreparedRead(
     lambda user_id: TransactionPin.objects.select_for_update(no_key=True).filter(user_id=user_id),
@@ -229,7 +229,7 @@ def reset(*, user_id: UUID, actor: User, reason: str) -> None:
 
     Raises NotFound without a PIN, OwnCase when staff would reset their own.
     """
-    require_anothers(user_id, actor=actor, detail="Somebody else has to reset your PIN.")
+    forbid_own_case(user_id, actor=actor, detail="Somebody else has to reset your PIN.")
     row = _LOCKED_PIN.first(user_id=user_id)
     if row is None:
         raise NotFound("This customer has no PIN.")
