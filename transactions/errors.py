@@ -198,3 +198,7 @@ class NoReceipt(DomainError):
 
 class ChartViolation(Exception):
     """A draft touches an account its type may not touch, or does not balance: a bug, never a client's fault."""
+
+
+class UnexpectedlyDropped(Exception):
+    """A guard dropped a draft that its caller needs booked: a bug, never a client's fault."""

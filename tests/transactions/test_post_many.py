@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fintech_core import clock
 from fintech_core.audit import NotInTransaction
-from fintech_core.exceptions import DomainError
+from fintech_core.exceptions import DomainError, problem_handler
 from fintech_core.ids import uuid7
 from tests.factories import StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
@@ -22,6 +22,7 @@ from transactions.errors import (
     InsufficientFunds,
     MoneyOutPaused,
     RecipientCannotReceive,
+    UnexpectedlyDropped,
     WalletFrozen,
 )
 from transactions.models import LedgerEntry, Transaction
@@ -58,7 +59,7 @@ def post_many(*drafts: TransactionDraft) -> list[Transaction]:
 
 
 @transaction.atomic
-def post_each(*drafts: TransactionDraft) -> list[Transaction | DomainError | None]:
+def post_each(*drafts: TransactionDraft) -> list[Transaction | DomainError]:
     return TransactionService.post_each(drafts, now=clock.now())
 
 
@@ -131,6 +132,16 @@ class TestPostMany:
             post_many(*[transfer(ada, chidi, "0.01")] * 1_001)
         assert balances(ada, chidi) == [100, 0]
 
+    def test_a_guard_that_drops_its_draft_is_a_bug_and_no_answer_to_a_client(self) -> None:
+        ada, chidi = funded(), UserFactory()
+        dropped = replace(transfer(ada, chidi, "2.00"), guard=lambda _draft: None)
+        with pytest.raises(UnexpectedlyDropped) as caught:
+            post_many(transfer(ada, chidi, "1.00"), dropped)
+        assert problem_handler(caught.value, {}) is None
+        with pytest.raises(UnexpectedlyDropped), transaction.atomic():
+            TransactionService.post(dropped, now=clock.now())
+        assert balances(ada, chidi) == [100, 0]
+
     def test_nothing_to_post_posts_nothing(self) -> None:
         assert post_many() == []
 
@@ -195,6 +206,13 @@ class TestPostEach:
         )  # fmt: skip
         with pytest.raises(ChartViolation):
             post_each(transfer(ada, chidi, "1.00"), broken)
+        assert balances(ada, chidi) == [100, 0]
+
+    def test_a_guard_that_drops_its_draft_refuses_all(self) -> None:
+        ada, chidi = funded(), UserFactory()
+        dropped = replace(transfer(ada, chidi, "2.00"), guard=lambda _draft: None)
+        with pytest.raises(UnexpectedlyDropped):
+            post_each(transfer(ada, chidi, "1.00"), dropped)
         assert balances(ada, chidi) == [100, 0]
 
     def test_while_money_out_is_stopped_all_are_refused(self) -> None:

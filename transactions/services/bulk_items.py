@@ -110,7 +110,7 @@ def book(
         elif isinstance(result, OF_THE_SENDER) and bulk.mode == BulkMode.ALL_OR_NOTHING:
             raise result
         else:
-            refuse(row, result or DuplicateReference())
+            refuse(row, result)
     _tell_receivers(bulk.sender, pending)
     return booked
 
@@ -136,7 +136,7 @@ def store_results(rows: Sequence[BulkTransferItem]) -> None:
 
 def _post(
     bulk: BulkTransfer, rows: Iterable[BulkTransferItem], now: datetime, if_match: str | None
-) -> tuple[list[BulkTransferItem], list[Transaction | DomainError | None]]:
+) -> tuple[list[BulkTransferItem], list[Transaction | DomainError]]:
     """Post the pending rows but those whose reference the sender has used; return what was tried, and its results.
 
     Another bulk of the sender may use one of the references between the look and the write. The next look sees it, so

@@ -26,7 +26,7 @@ from transactions.drafts import (
     funding_draft,
     transfer_draft,
 )
-from transactions.errors import DuplicateReference, SameWallet
+from transactions.errors import SameWallet, UnexpectedlyDropped
 from transactions.models import Transaction
 from transactions.services import undoing
 from transactions.services.carrying_out import attempt, attempt_if_free, carry_out
@@ -45,7 +45,8 @@ class TransactionService:
         """Carry out several operations as one business step and return their transactions, in order.
 
         A result is None where a guard dropped its draft. Raises the refusals of ``transactions.errors``; the
-        caller's transaction must then be rolled back or return to a savepoint.
+        caller's transaction must then be rolled back or return to a savepoint. The other methods need every draft
+        booked and raise UnexpectedlyDropped: a caller whose guard may drop its draft calls this one.
         """
         ids, rows = carry_out(operations, now, decide=Step.carry_out)
         return [rows[pk] if isinstance(pk, UUID) else None for pk in ids]
@@ -54,23 +55,27 @@ class TransactionService:
     def post_many(drafts: Sequence[TransactionDraft], *, now: datetime) -> list[Transaction]:
         """Post up to ``MAX_BATCH`` drafts, all or nothing: one round of wallet locks, one write for hundreds.
 
-        Raises what ``apply`` raises, at the first draft that is refused; a guard must not drop its draft here.
+        Raises what ``apply`` raises, at the first draft that is refused.
         """
         _check_size(drafts)
-        return [_given(row) for row in TransactionService.apply([Post(draft) for draft in drafts], now=now)]
+        return [
+            _require_posted(row)
+            for row in TransactionService.apply([Post(draft) for draft in drafts], now=now)
+        ]
 
     @staticmethod
-    def post_each(
-        drafts: Sequence[TransactionDraft], *, now: datetime
-    ) -> list[Transaction | DomainError | None]:
+    def post_each(drafts: Sequence[TransactionDraft], *, now: datetime) -> list[Transaction | DomainError]:
         """Post up to ``MAX_BATCH`` drafts each on its own, at the price of one: a refused draft moves nothing.
 
-        A result is the refusal where there was one, and None where a guard dropped its draft. Raises what concerns
-        all of them: MoneyOutPaused, NotFound, and DuplicateReference when a reference or source is booked meanwhile.
+        A result is the refusal where there was one. Raises what concerns all of them: MoneyOutPaused, NotFound, and
+        DuplicateReference when a reference or source is booked meanwhile.
         """
         _check_size(drafts)
         ids, rows = carry_out([Post(draft) for draft in drafts], now, decide=attempt)
-        return [rows[found] if isinstance(found, UUID) else found for found in ids]
+        return [
+            found if isinstance(found, DomainError) else _require_posted(rows[found] if found else None)
+            for found in ids
+        ]
 
     @staticmethod
     def post_free(
@@ -88,24 +93,26 @@ class TransactionService:
     @staticmethod
     def post(draft: TransactionDraft, *, now: datetime) -> Transaction:
         """Move money at once. Raises what ``apply`` raises."""
-        return _given(TransactionService.apply([Post(draft)], now=now)[0])
+        return _require_posted(TransactionService.apply([Post(draft)], now=now)[0])
 
     @staticmethod
     def authorize(draft: TransactionDraft, *, now: datetime) -> Transaction:
         """Hold ``draft.total`` on the sender's wallet and return the pending transaction."""
-        return _given(TransactionService.apply([Authorize(draft)], now=now)[0])
+        return _require_posted(TransactionService.apply([Authorize(draft)], now=now)[0])
 
     @staticmethod
     def capture(
         transaction: Transaction, *, legs: tuple[Leg, ...], amount: Decimal, fee: Decimal, now: datetime
     ) -> Transaction:
         """Complete a hold, once, with at most what was held; the rest is released. Works on frozen wallets."""
-        return _given(TransactionService.apply([Capture(transaction.pk, legs, amount, fee)], now=now)[0])
+        return _require_posted(
+            TransactionService.apply([Capture(transaction.pk, legs, amount, fee)], now=now)[0]
+        )
 
     @staticmethod
     def void(transaction: Transaction, *, failure_code: str, now: datetime) -> Transaction:
         """Release a hold, once. Works on frozen wallets: the promise is older."""
-        return _given(TransactionService.apply([Void(transaction.pk, failure_code)], now=now)[0])
+        return _require_posted(TransactionService.apply([Void(transaction.pk, failure_code)], now=now)[0])
 
     @staticmethod
     def add_money(
@@ -189,7 +196,7 @@ def _check_size(drafts: Sequence[TransactionDraft]) -> None:
         raise ValueError(f"a batch of {len(drafts)} drafts: at most {MAX_BATCH} are posted together")
 
 
-def _given(result: Transaction | None) -> Transaction:
+def _require_posted(result: Transaction | None) -> Transaction:
     if result is None:
-        raise DuplicateReference("The movement was dropped by its own guard.")
+        raise UnexpectedlyDropped("a guard dropped a draft that its caller needs booked")
     return result
