@@ -23,7 +23,7 @@ from tests.waiting import until
 from transactions.models import Transaction
 from transactions.rendering import render
 from transactions.services import transfers
-from transactions.views.movements import TRANSFERS
+from transactions.views.transfers import TRANSFERS
 from users.models import User
 from users.services.pins import PinGate
 

@@ -18,7 +18,7 @@ from tests.concurrency.racing import balances, held_until
 from tests.transactions.money import PIN, main_wallet
 from tests.waiting import until
 from transactions.services.locking import lock_wallets
-from transactions.views.movements import TRANSFERS
+from transactions.views.transfers import TRANSFERS
 from users.models import User
 
 Api = Callable[..., APIClient]

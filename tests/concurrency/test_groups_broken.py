@@ -36,7 +36,7 @@ from tests.transactions.money import PIN, main_wallet
 from tests.users.parallel import run_in_process
 from tests.waiting import until
 from transactions.services import transfers
-from transactions.views.movements import send_each
+from transactions.views.transfers import send_each
 from users.errors import InvalidPin
 from users.models import TransactionPin, User
 from wallet.models import Wallet

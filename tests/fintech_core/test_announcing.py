@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
 from fintech_core.announcing import Announce, announcement_of
-from transactions.views.movements import TRANSFERS
+from transactions.views.transfers import TRANSFERS
 
 TRANSFER = "/api/v1/transactions/transfer"
 

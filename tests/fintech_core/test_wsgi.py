@@ -7,7 +7,7 @@ _LOAD = """
 import gc, sys
 from fintech_core.wsgi import application
 held = gc.get_freeze_count()
-views = "transactions.views.movements" in sys.modules
+views = "transactions.views.transfers" in sys.modules
 print(held > 100_000, gc.get_count()[2], views)
 """
 

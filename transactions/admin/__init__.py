@@ -10,7 +10,7 @@ from transactions.admin import (
     floats,
     limits,
     months,
-    movements,
+    transactions,
     undoing,
 )
 
@@ -24,6 +24,6 @@ __all__ = [
     "floats",
     "limits",
     "months",
-    "movements",
+    "transactions",
     "undoing",
 ]

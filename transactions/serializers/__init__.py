@@ -1,5 +1,5 @@
 """Shapes of the ledger's routes, by topic."""
 
-from transactions.serializers.movements import TransactionResponse
+from transactions.serializers.transactions import TransactionResponse
 
 __all__ = ["TransactionResponse"]

@@ -8,7 +8,7 @@ from fintech_core.serializers import QueryParameters, amount_text, instant
 from transactions.enums import TransactionType
 from transactions.receipts.reading import NOT_REAL, REAL, REVERSED, Receipt, Verdict
 from transactions.rendering import conversion_of
-from transactions.serializers.movements import ConversionResponse, CounterpartyResponse
+from transactions.serializers.transactions import ConversionResponse, CounterpartyResponse
 
 
 class ReceiptQuery(QueryParameters):

@@ -16,7 +16,7 @@ from fintech_core.serializers import (
     instant,
 )
 from transactions.enums import BalanceClock
-from transactions.serializers.movements import WalletLineResponse, wallet_line
+from transactions.serializers.transactions import WalletLineResponse, wallet_line
 from transactions.statements.statement import Statement
 
 MAX_DAYS: Final = 366

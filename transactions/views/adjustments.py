@@ -14,8 +14,8 @@ from fintech_core.idempotency import Answer
 from transactions.approval_rendering import APPROVALS, answer_for
 from transactions.enums import ApprovalKind, Direction
 from transactions.rights import ASK
+from transactions.serializers.adjustments import AdjustmentRequest
 from transactions.serializers.approvals import ApprovalAskedResponse
-from transactions.serializers.corrections import AdjustmentRequest
 from transactions.services import adjustments
 from users.authentication import signed_in_user
 from users.permissions import StaffPermission
