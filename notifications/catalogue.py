@@ -109,7 +109,7 @@ CATALOGUE: dict[str, EventType] = _catalogue(
         ),
         EventType(
             "wallet.frozen",
-            "Staff stopped money at a wallet: in and out (frozen), or only out (no_debit).",
+            "Staff froze a wallet: in and out (frozen), or only out (no_debit).",
             Category.SECURITY,
             fields=("wallet_id", "status"),
             optional=("currency",),
@@ -117,7 +117,7 @@ CATALOGUE: dict[str, EventType] = _catalogue(
         ),
         EventType(
             "wallet.unfrozen",
-            "Staff let money move at a wallet again.",
+            "Staff unfroze a wallet.",
             Category.SECURITY,
             fields=("wallet_id", "status"),
             optional=("currency",),

@@ -22,9 +22,9 @@ class KycRequired(DomainError):
 
 
 class WalletFrozen(DomainError):
-    """The sender's own wallet does not let money out."""
+    """The customer's own wallet is frozen, or may not be debited; ``wallet_status`` says which."""
 
-    code, status, title = "wallet_frozen", 403, "Your wallet is stopped"
+    code, status, title = "wallet_frozen", 403, "Your wallet is frozen or may not be debited"
 
 
 class RecipientNotFound(DomainError):

@@ -1,4 +1,4 @@
-"""Wallets for staff: to look at, to stop and to release. Nobody edits a balance or a status by a form."""
+"""Wallets for staff: to look at, to freeze and to unfreeze. Nobody edits a balance or a status by a form."""
 
 from typing import Any
 
@@ -136,7 +136,7 @@ class WalletAdmin(DocumentModelAdmin):
     )
     def freeze(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Stop money in and out."""
-        return self._stop(request, form, object_id, WalletStatus.FROZEN, "The wallet is frozen.")
+        return self._freeze(request, form, object_id, WalletStatus.FROZEN, "The wallet is frozen.")
 
     @action(
         description="Stop debits",
@@ -151,7 +151,7 @@ class WalletAdmin(DocumentModelAdmin):
     )
     def no_debit(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Stop money out."""
-        return self._stop(request, form, object_id, WalletStatus.NO_DEBIT, "No money leaves the wallet.")
+        return self._freeze(request, form, object_id, WalletStatus.NO_DEBIT, "No money leaves the wallet.")
 
     @action(
         description="Unfreeze",
@@ -165,7 +165,7 @@ class WalletAdmin(DocumentModelAdmin):
         },
     )
     def unfreeze(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """Release the wallet."""
+        """Unfreeze the wallet."""
         return finish(
             request,
             lambda: services.unfreeze_wallet(
@@ -176,7 +176,7 @@ class WalletAdmin(DocumentModelAdmin):
             done="Money moves again.",
         )
 
-    def _stop(
+    def _freeze(
         self, request: HttpRequest, form: ReasonForm, object_id: str, status: str, done: str
     ) -> HttpResponse:
         return finish(

@@ -23,8 +23,8 @@ class OpenWalletRequest(Request):
     currency = CurrencyField()
 
 
-class StopWalletRequest(Request):
-    """Why staff stop or release a wallet; ``no_debit`` still lets money in."""
+class FreezeWalletRequest(Request):
+    """Why staff freeze a wallet, and how far: ``no_debit`` still lets money in."""
 
     reason = Text(min_length=3, max_length=500)
     level = serializers.ChoiceField(
@@ -32,8 +32,8 @@ class StopWalletRequest(Request):
     )
 
 
-class ReleaseWalletRequest(Request):
-    """Why staff let money move again."""
+class UnfreezeWalletRequest(Request):
+    """Why staff unfreeze a wallet."""
 
     reason = Text(min_length=3, max_length=500)
 

@@ -46,7 +46,7 @@ def freeze_wallet(
     status: str = WalletStatus.FROZEN,
     if_match: str | None = None,
 ) -> Wallet:
-    """Stop money at this wallet: ``frozen`` (in and out) or ``no_debit`` (out).
+    """Freeze this wallet: ``frozen`` (in and out) or ``no_debit`` (out).
 
     Raises OwnCase, WalletStateConflict, and PreconditionFailed when ``if_match`` names another state of the wallet.
     """
@@ -56,7 +56,7 @@ def freeze_wallet(
 
 
 def unfreeze_wallet(*, wallet_id: UUID, actor: User, reason: str, if_match: str | None = None) -> Wallet:
-    """Let money move again. Raises what ``freeze_wallet`` raises."""
+    """Unfreeze this wallet. Raises what ``freeze_wallet`` raises."""
     return _set_status(
         wallet_id=wallet_id,
         to=WalletStatus.ACTIVE,

@@ -1,4 +1,4 @@
-"""Routes of wallets: reading and opening them; staff stop and release them."""
+"""Routes of wallets: reading and opening them; staff freeze and unfreeze them."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -17,9 +17,9 @@ from users.permissions import StaffPermission
 from wallet import selectors, services
 from wallet.models import Wallet
 from wallet.serializers import (
+    FreezeWalletRequest,
     OpenWalletRequest,
-    ReleaseWalletRequest,
-    StopWalletRequest,
+    UnfreezeWalletRequest,
     WalletQuery,
     WalletResponse,
 )
@@ -85,7 +85,7 @@ class WalletViewSet(ApiViewSet):
 
 @extend_schema(tags=["staff"])
 class StaffWalletViewSet(ApiViewSet):
-    """Stopping and releasing wallets."""
+    """Freezing and unfreezing wallets."""
 
     permission_classes = (IsAuthenticated, StaffPermission)
     staff_permissions: ClassVar = {"freeze": "wallet.freeze_wallet", "unfreeze": "wallet.freeze_wallet"}
@@ -93,12 +93,12 @@ class StaffWalletViewSet(ApiViewSet):
     @extend_schema(
         operation_id="freeze_wallet",
         parameters=[IF_MATCH],
-        request=StopWalletRequest,
+        request=FreezeWalletRequest,
         responses=WalletResponse,
     )
     def freeze(self, request: Request, pk: UUID) -> Response:
-        """Stop money at a wallet; audited with the reason."""
-        body = self.read_body(StopWalletRequest)
+        """Freeze a wallet, or only what leaves it; audited with the reason."""
+        body = self.read_body(FreezeWalletRequest)
         wallet = services.freeze_wallet(
             wallet_id=pk,
             actor=signed_in_user(request),
@@ -111,12 +111,12 @@ class StaffWalletViewSet(ApiViewSet):
     @extend_schema(
         operation_id="unfreeze_wallet",
         parameters=[IF_MATCH],
-        request=ReleaseWalletRequest,
+        request=UnfreezeWalletRequest,
         responses=WalletResponse,
     )
     def unfreeze(self, request: Request, pk: UUID) -> Response:
-        """Let money move again; parked credits follow."""
-        body = self.read_body(ReleaseWalletRequest)
+        """Unfreeze a wallet; parked credits follow."""
+        body = self.read_body(UnfreezeWalletRequest)
         wallet = services.unfreeze_wallet(
             wallet_id=pk,
             actor=signed_in_user(request),

@@ -1,4 +1,4 @@
-"""What staff see of wallets, and how they stop and release one."""
+"""What staff see of wallets, and how they freeze and unfreeze one."""
 
 from decimal import Decimal
 
@@ -67,7 +67,7 @@ class TestPages:
 
 class TestStopping:
     @pytest.mark.parametrize(("dialog", "status"), [("freeze", "frozen"), ("no_debit", "no_debit")])
-    def test_a_wallet_is_stopped_with_a_reason(self, wallet: Wallet, dialog: str, status: str) -> None:
+    def test_a_wallet_is_frozen_with_a_reason(self, wallet: Wallet, dialog: str, status: str) -> None:
         client = clerk(VIEW, FREEZE)
         assert press(client, address(Wallet, dialog, wallet.pk)).status_code == 200
         wallet.refresh_from_db()
@@ -90,7 +90,7 @@ class TestStopping:
         assert books() == before
 
     @pytest.mark.parametrize("dialog", ["freeze", "no_debit", "unfreeze"])
-    def test_5_01_looking_is_no_right_to_stop(self, wallet: Wallet, dialog: str) -> None:
+    def test_5_01_looking_is_no_right_to_freeze(self, wallet: Wallet, dialog: str) -> None:
         before = books()
         assert press(clerk(VIEW), address(Wallet, dialog, wallet.pk)).status_code == 403
         assert books() == before

@@ -69,6 +69,16 @@ class TestTexts:
         assert text.subject == "You sent JPY 1,500"
         assert "Fee" not in text.body
 
+    @pytest.mark.parametrize(
+        ("status", "subject"),
+        [("frozen", "Your NGN wallet is frozen"), ("no_debit", "No money can leave your NGN wallet")],
+    )
+    def test_a_wallet_that_still_receives_is_not_called_frozen(self, status: str, subject: str) -> None:
+        event_type = CATALOGUE["wallet.frozen"]
+        assert (
+            render(event_type, {**payload_of(event_type), "status": status}, language="en").subject == subject
+        )
+
     def test_names_are_plain_text_not_html(self) -> None:
         text = render(CATALOGUE["transfer.sent"], payload_of(CATALOGUE["transfer.sent"]), language="en")
         assert "Bola Ade & Sons" in text.body

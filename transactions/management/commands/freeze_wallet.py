@@ -1,4 +1,4 @@
-"""``manage.py freeze_wallet``: stop money at one wallet, with a reason, for a staff member."""
+"""``manage.py freeze_wallet``: freeze one wallet, with a reason, for a staff member."""
 
 from argparse import ArgumentParser
 from typing import Any

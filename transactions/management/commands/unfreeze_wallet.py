@@ -1,4 +1,4 @@
-"""``manage.py unfreeze_wallet``: let money move at a stopped wallet again, with a reason, for a staff member."""
+"""``manage.py unfreeze_wallet``: unfreeze one wallet, with a reason, for a staff member."""
 
 from argparse import ArgumentParser
 from typing import Any
