@@ -27,7 +27,7 @@ class TestRules:
             assert any(code == pattern or (pattern != begins and code.startswith(begins)) for code in CODES)
 
     def test_every_account_can_be_reached_by_some_type(self) -> None:
-        """Costs of gateways wait for reconciliation; every other account has a way in or out today."""
+        """Costs of gateways have no type yet; every other account, reserved or not, has a way in or out."""
         ways = [
             (kind, side) for kind in chart.RULES if kind != TransactionType.REVERSAL for side in Direction
         ]

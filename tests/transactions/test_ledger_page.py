@@ -15,17 +15,14 @@ from pytest_django import Settings
 from tests.billers.bench import close_circuit
 from tests.billers.scripted import scripted
 from tests.transactions.journal import SCENES, as_journal, as_trial_balance, opened
-from transactions import fees
+from transactions import chart, fees
 from transactions.balances import trial_balance
-from transactions.enums import TransactionType
 from transactions.management.commands.show_chart import accounts, as_markdown, rules
-from transactions.models import Transaction
+from transactions.models import LedgerEntry, Transaction
 from transactions.verification import verify
 
 PAGE = settings.BASE_DIR / "docs" / "reference" / "ledger.md"
 BLOCK = re.compile(r"<!-- journal: (\w+) -->\n(?:```\n(.*?)\n```\n)?", re.DOTALL)
-# The program cannot book these yet; the chart has their accounts.
-NOT_BOOKED_YET = {TransactionType.WITHDRAWAL, TransactionType.REFERRAL_BONUS, TransactionType.FEE}
 
 
 @pytest.fixture
@@ -54,7 +51,9 @@ def test_every_example_is_what_the_ledger_books(examples: dict[str, str]) -> Non
     assert dict(BLOCK.findall(PAGE.read_text())) == examples
     assert verify().findings == ()
     shown = set(Transaction.objects.values_list("type", flat=True))
-    assert shown == set(TransactionType.values) - NOT_BOOKED_YET
+    assert shown == {kind for kind, rule in chart.RULES.items() if not rule.reserved}
+    written = set(LedgerEntry.objects.values_list("account__code", flat=True))
+    assert written.isdisjoint(account.code for account in chart.ACCOUNTS if account.reserved)
 
 
 def test_the_tables_are_those_of_the_chart() -> None:

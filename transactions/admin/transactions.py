@@ -251,7 +251,7 @@ class TransactionAdmin(DocumentModelAdmin):
         variant=ActionVariant.DANGER,
         dialog={
             "title": "Stop all outgoing money",
-            "description": "Transfers, bills and withdrawals are refused within seconds; reading and receiving go on.",
+            "description": "Transfers and bills are refused within seconds; reading and receiving go on.",
             "form_class": ReasonForm,
             "form_submit_text": "Stop money out",
         },
@@ -271,7 +271,7 @@ class TransactionAdmin(DocumentModelAdmin):
         variant=ActionVariant.SUCCESS,
         dialog={
             "title": "Let money out again",
-            "description": "Transfers, bills and withdrawals are taken again within seconds.",
+            "description": "Transfers and bills are taken again within seconds.",
             "form_class": ReasonForm,
             "form_submit_text": "Resume money out",
         },

@@ -9,6 +9,7 @@ from django.db import transaction
 from fintech_core import approvals, audit
 from fintech_core.money import format_amount
 from notifications.services import publish
+from transactions import chart
 from transactions.drafts import (
     Source,
     TransactionDraft,
@@ -25,8 +26,6 @@ from transactions.services.ledger import TransactionService
 from users.models import User
 from users.services.own_cases import forbid_own_case
 from wallet.models import Wallet
-
-ACCOUNT = "adjustments"
 
 
 @transaction.atomic
@@ -124,13 +123,13 @@ def _draft(asked: Adjustment, checker: User) -> TransactionDraft:
     into = asked.direction == Direction.CREDIT
     if into:
         legs = (
-            debit_account(ACCOUNT, amount, currency),
+            debit_account(chart.ADJUSTMENTS, amount, currency),
             credit_wallet(wallet.pk, amount, currency, kind=wallet.kind),
         )
     else:
         legs = (
             debit_wallet(wallet.pk, amount, currency, kind=wallet.kind),
-            credit_account(ACCOUNT, amount, currency),
+            credit_account(chart.ADJUSTMENTS, amount, currency),
         )
     return TransactionDraft(
         type=TransactionType.ADJUSTMENT,

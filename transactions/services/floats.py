@@ -10,12 +10,13 @@ from django.db import transaction
 from fintech_core import audit, money
 from fintech_core.audit import Actor
 from notifications.services import publish
+from transactions import chart
 from transactions.balances import account_balance
 from transactions.enums import FloatState
 from transactions.errors import FloatMonitorRefused
 from transactions.models import FloatMonitor, LedgerAccount
 
-WATCHED: Final = ("biller_float:", "gateway_clearing:")
+WATCHED: Final = (chart.BILLER_FLOAT, chart.GATEWAY_CLEARING)
 
 
 @transaction.atomic

@@ -18,7 +18,7 @@ from fintech_core.audit import Actor
 from fintech_core.ids import uuid7
 from fintech_core.money import format_amount, quantum, split
 from notifications.services import publish
-from transactions.chart import RECEIVABLES
+from transactions.chart import FEES, RECEIVABLES
 from transactions.drafts import Leg, Post, Source, TransactionDraft, credit_wallet
 from transactions.enums import REFUNDABLE, Direction, TransactionStatus, TransactionType
 from transactions.errors import (
@@ -154,7 +154,7 @@ def _refund_draft(
     received = tuple(
         Leg(entry.account.code, Direction.DEBIT, entry.amount, entry.currency, entry.wallet_id)
         for entry in transaction.entries.select_related("account").order_by("id")
-        if entry.direction == Direction.CREDIT and not entry.account.code.startswith("fees:")
+        if entry.direction == Direction.CREDIT and not entry.account.code.startswith(FEES)
     )
     if transaction.from_wallet_id is None or sum(leg.amount for leg in received) != transaction.amount:
         raise NotRefundable("Its entries do not say who gave the money and who got it.")

@@ -11,24 +11,32 @@ from transactions.balances import DEBIT_SIDE
 # The heads of the columns, and the rows.
 Row = tuple[str, ...]
 Table = tuple[Row, list[Row]]
+RESERVED = "reserved"
 CODES = ("account", "movement", "may debit", "may credit")
 
 
 def accounts() -> Table:
     """Return the accounts, each of which exists in every enabled currency."""
     rows: list[Row] = [
-        (account.code, account.name, str(account.type), "debit" if account.type in DEBIT_SIDE else "credit")
+        (
+            account.code,
+            account.name,
+            str(account.type),
+            "debit" if account.type in DEBIT_SIDE else "credit",
+            RESERVED if account.reserved else "",
+        )
         for account in chart.ACCOUNTS
     ]
-    return ("account", "what stands there", "type", "normal balance"), rows
+    return ("account", "what stands there", "type", "normal balance", "note"), rows
 
 
 def rules() -> Table:
     """Return what each type of movement may debit and credit."""
     rows: list[Row] = [
-        (str(kind), ", ".join(rule.debit), ", ".join(rule.credit)) for kind, rule in chart.RULES.items()
+        (str(kind), ", ".join(rule.debit), ", ".join(rule.credit), RESERVED if rule.reserved else "")
+        for kind, rule in chart.RULES.items()
     ]
-    return ("movement", "may debit", "may credit"), rows
+    return ("movement", "may debit", "may credit", "note"), rows
 
 
 def as_markdown(table: Table) -> str:
