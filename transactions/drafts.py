@@ -78,6 +78,7 @@ class TransactionDraft:
     of the sender's wallet the draft was made for (an HTTP ``If-Match``). ``guard`` is called once the wallets are
     locked and may shrink the draft or drop it (None); it may lock rows that come after wallets in the lock order.
 
+    ``expires_at`` ends a hold by itself, where no live document stands behind it; no product sets it yet.
     ``ignores_wallet_status`` debits a frozen or no-debit wallet, too. Only what takes back or corrects what was booked
     may set it: reversals, refunds, adjustments. On anything else it would let money out of a wallet that was stopped.
     """

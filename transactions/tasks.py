@@ -30,9 +30,13 @@ def sweep_parked_credits() -> None:
 
 @shared_task(name="transactions.expire_holds")
 def expire_holds() -> None:
-    """Void holds whose time is over, and raise an alarm for those that wait for somebody."""
-    with run_record("transactions.expire_holds") as detail:
-        detail["expired"] = expiry.expire_holds(now=clock.now())
+    """Void holds whose time is over, going on after the last run's; raise an alarm for those that wait for somebody."""
+    name = "transactions.expire_holds"
+    last = last_detail(name).get("last")
+    with run_record(name) as detail:
+        detail["last"] = last
+        swept = expiry.expire_holds(now=clock.now(), after=UUID(last) if last else None)
+        detail |= {"expired": swept.count, "last": str(swept.last) if swept.last else None}
         detail["overdue"] = expiry.raise_alarm(now=clock.now())
 
 

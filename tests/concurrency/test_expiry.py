@@ -36,7 +36,7 @@ class TestTheVeryInstant:
             outcomes = race(
                 10,
                 lambda n, it=hold, w=wallet, at=now, out=expired: (
-                    settle(it, w) if n % 2 else out.append(expiry.expire_holds(now=at))
+                    settle(it, w) if n % 2 else out.append(expiry.expire_holds(now=at).count)
                 ),
             )
             status = Transaction.objects.get(pk=hold.pk).status
@@ -60,7 +60,7 @@ class TestTheVeryInstant:
             try:
                 has_the_lock.wait(10)
                 if first == "capture":
-                    found.append(expiry.expire_holds(now=now))
+                    found.append(expiry.expire_holds(now=now).count)
                 else:
                     with pytest.raises(TransactionNotPending):
                         settle(hold, main_wallet(ada))
@@ -89,6 +89,6 @@ class TestTheVeryInstant:
         now = clock.now()
         ada, _ = expiring(now)
         expired: list[int] = []
-        assert race(20, lambda _: expired.append(expiry.expire_holds(now=now))) == {DONE: 20}
+        assert race(20, lambda _: expired.append(expiry.expire_holds(now=now).count)) == {DONE: 20}
         assert sum(expired) == 1
         assert main_wallet(ada).held == 0

@@ -6,6 +6,7 @@ wallet either it or a capture that comes at the same instant finds the hold pend
 held, listed and captured as before, so that no two places disagree about an instant.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -31,13 +32,32 @@ OVERDUE_AFTER = timedelta(hours=24)
 EXPIRED = "hold_expired"
 
 
-def expire_holds(*, now: datetime) -> int:
-    """Void every hold whose time is over and whose document is not alive; return how many were."""
-    due = Transaction.objects.filter(status=TransactionStatus.PENDING, expires_at__lte=now).order_by(
-        "expires_at"
-    )
-    rows = list(due.values_list("pk", "source_kind", "source_id")[:LOOKED_AT])
-    return sum(_expire(pk, now) for pk, kind, document in rows if not may_be_alive(kind, document))
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """How many holds expired, and after which one the next sweep goes on; None is from the beginning."""
+
+    count: int
+    last: UUID | None
+
+
+def expire_holds(*, now: datetime, after: UUID | None = None) -> Expired:
+    """Void the holds whose time is over and whose document is not alive, of the ``LOOKED_AT`` after the one named.
+
+    A sweep goes on after the last hold that the one before looked at, round and round: so those whose documents live,
+    however many and old, keep nobody's for more than the rounds before theirs.
+    """
+    due = Transaction.objects.filter(status=TransactionStatus.PENDING, expires_at__lte=now)
+    later = due if after is None else due.filter(_is_later_than(after))
+    rows = list(later.order_by("expires_at", "pk").values_list("pk", "source_kind", "source_id")[:LOOKED_AT])
+    count = sum(_expire(pk, now) for pk, kind, document in rows if not may_be_alive(kind, document))
+    return Expired(count, rows[-1][0] if len(rows) == LOOKED_AT else None)
+
+
+def _is_later_than(hold_id: UUID) -> Q:
+    """Find the holds that come after one: by their time, and among those of one instant by their id."""
+    expires_at = Transaction.objects.values_list("expires_at", flat=True).get(pk=hold_id)
+    # By the index of expiring holds, from there on; OR alone would begin at the first.
+    return Q(expires_at__gte=expires_at) & (Q(expires_at__gt=expires_at) | Q(pk__gt=hold_id))
 
 
 def overdue_holds(now: datetime) -> QuerySet[Transaction]:
