@@ -12,7 +12,7 @@ from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from fintech_core import idempotency, rehearsal
+from fintech_core import dry_run, idempotency
 from fintech_core.announcing import announcement_of
 from fintech_core.exceptions import PROBLEM_JSON, DomainError, request_id_of
 from fintech_core.idempotency import Answer, Gate, Group, GroupedRequest, Task
@@ -195,7 +195,7 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
 
     @staticmethod
     def _rehearsed(work: Callable[[], Answer], concerning: Collection[UUID]) -> Answer:
-        answer, facts = rehearsal.rehearse(work, user_ids=concerning)
+        answer, facts = dry_run.rehearse(work, user_ids=concerning)
         return answer if answer.status >= 400 else Answer(200, {**answer.body, **facts})
 
     def _idempotency_key(self) -> str:

@@ -11,8 +11,8 @@ class FintechCoreConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks and the built-in health checks and metrics."""
-        from fintech_core import checks, health, readings
+        from fintech_core import builtin_metrics, checks, health
 
         checks.register()
         health.register_builtin()
-        readings.register_builtin()
+        builtin_metrics.register_builtin()

@@ -9,7 +9,7 @@ answers.
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from fintech_core import lua, rehearsal
+from fintech_core import dry_run, lua
 
 WINDOW_CALLS: Final = 20
 WINDOW_LIFE_S: Final = 600
@@ -78,7 +78,7 @@ def allows(vendor: str) -> bool:
     A dry run is told the same and does not use that one up.
     """
     try:
-        return bool(_ALLOWS([_state(vendor)], [PROBE_AFTER_S, int(not rehearsal.is_running())]))
+        return bool(_ALLOWS([_state(vendor)], [PROBE_AFTER_S, int(not dry_run.is_running())]))
     except lua.RedisDown:
         return True
 

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from fintech_core import rehearsal
+from fintech_core import dry_run
 from fintech_core.approvals import ApprovalRejected
 from fintech_core.exceptions import domain_problem
 from fintech_core.idempotency import Answer
@@ -24,7 +24,7 @@ def answer_for(asked: ApprovalRequest) -> Answer:
     """Answer like ``answer`` for a request that was just made or read; one of a dry run has no id to ask for."""
     document = (DOCUMENT, asked.pk)
     if asked.status == ApprovalStatus.PENDING:
-        told: dict[str, Any] = {"approval_id": None if rehearsal.is_running() else str(asked.pk)}
+        told: dict[str, Any] = {"approval_id": None if dry_run.is_running() else str(asked.pk)}
         return Answer(202, told, is_final=False, document=document)
     if asked.status == ApprovalStatus.REJECTED:
         refusal = ApprovalRejected("Somebody else rejected it; nothing moved.", approval_id=str(asked.pk))

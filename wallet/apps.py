@@ -11,8 +11,8 @@ class WalletConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the one signal of the project: a new user gets a wallet. Tell balances at the end of a dry run."""
-        from fintech_core import rehearsal
+        from fintech_core import dry_run
         from wallet import selectors, signals
 
         signals.connect()
-        rehearsal.register_fact("balances_after", selectors.balances_of)
+        dry_run.register_fact("balances_after", selectors.balances_of)

@@ -11,8 +11,8 @@ from users.models import User
 from users.services.own_cases import forbid_own_case
 from wallet.enums import STATUS_SOURCES, WalletKind, WalletStatus
 from wallet.errors import WalletExists, WalletStateConflict
+from wallet.etags import require_match
 from wallet.models import Wallet
-from wallet.tags import require_match
 
 
 def open_wallet(*, user: User, currency: str) -> Wallet:

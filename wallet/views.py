@@ -15,6 +15,7 @@ from fintech_core.pagination import NewestFirst
 from users.authentication import signed_in_user
 from users.permissions import StaffPermission
 from wallet import selectors, services
+from wallet.etags import entity_tag, is_named, require_match
 from wallet.models import Wallet
 from wallet.serializers import (
     FreezeWalletRequest,
@@ -23,7 +24,6 @@ from wallet.serializers import (
     WalletQuery,
     WalletResponse,
 )
-from wallet.tags import entity_tag, is_named, require_match
 
 
 def told(request: Request, wallet: Wallet) -> Response:

@@ -13,8 +13,8 @@ from django.db import transaction
 from cashback.services import redeem
 from cashback.services.taking_back import take_back_for
 from fintech_core import clock
+from fintech_core.dry_run import rehearse
 from fintech_core.idempotency import Answer, Scope, run
-from fintech_core.rehearsal import rehearse
 from tests.concurrency.fingerprints import fingerprint
 from tests.concurrency.interleaving import Work
 from tests.concurrency.racing import NOTHING, credit, hold, payment_draft, send, settle, void

@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 from pytest_django.fixtures import Settings
 
-from fintech_core import lua, metrics, readings
+from fintech_core import builtin_metrics, lua, metrics
 from fintech_core.metrics import Metric, Part, Sample
 from fintech_core.models import JobRun
 from tests.fintech_core.peers import closed_port
@@ -249,11 +249,11 @@ class TestJobs:
         at = datetime(2026, 1, 1, tzinfo=UTC)
         for name, outcome in (("transactions.seal_ledger", "failed"), ("some.other_job", "completed")):
             JobRun.objects.create(name=name, started_at=at, finished_at=at, outcome=outcome)
-        found = {(one.metric, one.labels): one.value for one in readings.read_jobs()}
+        found = {(one.metric, one.labels): one.value for one in builtin_metrics.read_jobs()}
         assert found == {
-            (readings.JOB_FINISHED, ("transactions.seal_ledger",)): at,
-            (readings.JOB_SUCCEEDED, ("transactions.seal_ledger",)): False,
-            (readings.JOB_INTERVAL, ("transactions.seal_ledger",)): timedelta(minutes=1),
+            (builtin_metrics.JOB_FINISHED, ("transactions.seal_ledger",)): at,
+            (builtin_metrics.JOB_SUCCEEDED, ("transactions.seal_ledger",)): False,
+            (builtin_metrics.JOB_INTERVAL, ("transactions.seal_ledger",)): timedelta(minutes=1),
         }
 
 

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
-from fintech_core import circuit, clock, lua, rehearsal
+from fintech_core import circuit, clock, dry_run, lua
 from fintech_core.api import LOOKUPS, ApiViewSet
 from fintech_core.idempotency import Answer
 from tests.factories import ManagerFactory, StaffFactory, UserFactory
@@ -307,7 +307,7 @@ class TestOutsideTheDatabase:
         redis.hset(state, "opened_at", 1)
         try:
             for _ in range(2):
-                assert rehearsal.rehearse(lambda: circuit.allows("rehearsed"), user_ids=[uuid4()])[0] is True
+                assert dry_run.rehearse(lambda: circuit.allows("rehearsed"), user_ids=[uuid4()])[0] is True
             assert circuit.allows("rehearsed") is True
             assert circuit.allows("rehearsed") is False
         finally:
@@ -315,12 +315,12 @@ class TestOutsideTheDatabase:
 
     def test_it_is_running_only_while_it_runs(self) -> None:
         def refuse() -> None:
-            assert rehearsal.is_running()
+            assert dry_run.is_running()
             raise LookupError
 
         with pytest.raises(LookupError):
-            rehearsal.rehearse(refuse, user_ids=[uuid4()])
-        assert not rehearsal.is_running()
+            dry_run.rehearse(refuse, user_ids=[uuid4()])
+        assert not dry_run.is_running()
 
 
 class TestDeclared:

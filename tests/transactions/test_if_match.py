@@ -19,9 +19,9 @@ from transactions.enums import BulkMode
 from transactions.models import Transaction
 from transactions.services import conversions
 from users.models import User
+from wallet.etags import entity_tag, is_named
 from wallet.models import Wallet
 from wallet.services import freeze_wallet, open_wallet, unfreeze_wallet
-from wallet.tags import entity_tag, is_named
 
 pytestmark = pytest.mark.django_db
 Api = Callable[..., APIClient]

@@ -2,7 +2,7 @@
 
 from fintech_core import clock
 from fintech_core.money import for_people
-from fintech_core.paper import GREY, Paper
+from fintech_core.pdf import GREY, Paper
 from transactions.receipts.reading import Receipt
 
 QR_SIZE = 38

@@ -29,7 +29,7 @@ from transactions.drafts import (
 from transactions.errors import SameWallet, UnexpectedlyDropped
 from transactions.models import Transaction
 from transactions.services import undoing
-from transactions.services.carrying_out import attempt, attempt_if_free, carry_out
+from transactions.services.execution import attempt, attempt_if_free, carry_out
 from transactions.services.locking import lock_free_wallets
 from transactions.services.steps import Step
 from wallet.models import Wallet

@@ -41,7 +41,7 @@ from transactions.services.locking import LockedWallet, moment_of
 from transactions.services.reshaping import with_fee, with_shortfall
 from transactions.services.writing import Batch, EntryRow, Resolution, TransactionRow
 from wallet.enums import WalletKind, WalletStatus
-from wallet.tags import require_match
+from wallet.etags import require_match
 
 ZERO = Decimal(0)
 MAX_BALANCE = Decimal(10) ** 15

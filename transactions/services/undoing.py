@@ -31,7 +31,7 @@ from transactions.errors import (
 )
 from transactions.models import ParkedCredit, Transaction
 from transactions.selectors import refunded_so_far
-from transactions.services.carrying_out import carry_out
+from transactions.services.execution import carry_out
 from transactions.services.steps import Step
 from users.services.own_cases import forbid_own_case
 

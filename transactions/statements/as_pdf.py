@@ -8,7 +8,7 @@ from fpdf.enums import Align, XPos, YPos
 
 from fintech_core import clock
 from fintech_core.money import for_people, format_amount
-from fintech_core.paper import GREY, INK, SHADE, Paper
+from fintech_core.pdf import GREY, INK, SHADE, Paper
 from transactions.enums import Direction
 from transactions.statements.statement import Line, Statement
 

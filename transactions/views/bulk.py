@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from fintech_core import clock, rehearsal
+from fintech_core import clock, dry_run
 from fintech_core.api import LOOKUPS, ApiViewSet
 from fintech_core.exceptions import request_id_of
 from fintech_core.headers import IDEMPOTENCY_KEY, IF_MATCH, PREFER
@@ -87,6 +87,6 @@ def _begin(sender: User, body: dict[str, Any], if_match: str | None) -> Answer:
     items = [BulkItem(**item) for item in body["items"]]
     if body["mode"] == BulkMode.ALL_OR_NOTHING:
         return answer_for(bulk.send_all(items=items, **asked))
-    if rehearsal.is_running():
+    if dry_run.is_running():
         return answer_for(bulk.rehearse(items=items, **asked))
     return answer_for(bulk.accept(items=items, **asked))

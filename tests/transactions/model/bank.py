@@ -12,8 +12,8 @@ from cashback.models import Campaign
 from cashback.services import award, redeem
 from cashback.services.taking_back import take_back_for
 from fintech_core import clock
+from fintech_core.dry_run import rehearse
 from fintech_core.idempotency import Answer, Scope, run
-from fintech_core.rehearsal import rehearse
 from tests.databases import Databases, worker_name
 from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.transactions import story

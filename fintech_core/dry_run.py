@@ -16,7 +16,7 @@ from django.db import transaction
 
 Result = TypeVar("Result")
 Told = Callable[[Collection[UUID]], Any]
-_running: ContextVar[bool] = ContextVar("rehearsal_is_running", default=False)
+_running: ContextVar[bool] = ContextVar("dry_run_is_running", default=False)
 _facts: dict[str, Told] = {}
 
 

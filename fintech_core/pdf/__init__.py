@@ -1,4 +1,4 @@
-"""Documents on paper: A4 pages in the house's style, for statements and receipts.
+"""PDF documents: A4 pages in the house's style, for statements and receipts.
 
 The fonts lie beside this file, so that a page looks the same everywhere and shows ₦ and every Nigerian letter; the
 PDF's own fourteen fonts know neither. A character that they do not have is drawn as an empty box.
