@@ -12,9 +12,9 @@ class CashbackConfig(AppConfig):
     def ready(self) -> None:
         """Have rewards and campaigns proven with the ledger, and rewards described."""
         from cashback.describing import describe_reward
-        from cashback.verification import PART
+        from cashback.verification import EXTENSION
         from fintech_core.documents import register_describer
-        from transactions.verification import parts
+        from transactions.verification import extensions
 
-        parts.register(self.label, PART)
+        extensions.register(self.label, EXTENSION)
         register_describer("reward", describe_reward)

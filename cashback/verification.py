@@ -6,7 +6,7 @@ That a cashback wallet is the sum of its entries is proven with all wallets; the
 from cashback.models import Campaign, Reward
 from transactions.verification.check import Check
 from transactions.verification.entries import exponents
-from transactions.verification.parts import Part
+from transactions.verification.extensions import Extension
 
 POSTED = Check(
     "reward_is_what_was_posted",
@@ -106,7 +106,7 @@ STATUS = Check(
     """,
 )
 
-PART = Part(
+EXTENSION = Extension(
     checks=(POSTED, EARNED, SPENT, TERMS, ONCE, STATUS),
     tables=(Campaign, Reward),
     guards="cashback_rules.sql",

@@ -8,7 +8,7 @@ from fintech_core import clock
 from fintech_core.jobs import last_detail, run_record
 from transactions.sealing import chain
 from transactions.services import bulk, conversions, expiry, floats, releasing, snapshots
-from transactions.verification import onwards
+from transactions.verification import incremental_run
 
 
 @shared_task(name="transactions.release_parked_credits")
@@ -71,9 +71,9 @@ def verify_ledger() -> None:
     known = last_detail(name).get("broken", {})
     with run_record(name) as detail:
         detail["broken"] = known
-        report = onwards.verify_onwards()
-        if found := onwards.worse(report.broken, known):
-            onwards.stop_money_out(found)
+        report = incremental_run.verify_incrementally()
+        if found := incremental_run.worse(report.broken, known):
+            incremental_run.stop_money_out(found)
         detail |= {"entries": report.totals.entries, "broken": dict(report.broken)}
 
 

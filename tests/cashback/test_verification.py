@@ -13,12 +13,12 @@ from django.db import connections, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
 from cashback.models import Campaign
-from cashback.verification import PART
+from cashback.verification import EXTENSION
 from tests.cashback.offers import earn, running
 from tests.cashback.scenes import Scene
 from tests.factories import UserFactory
 from transactions.verification import every_check, verify
-from transactions.verification.parts import parts
+from transactions.verification.extensions import extensions
 
 CAMPAIGN, REWARD = "cashback_campaign", "cashback_reward"
 MOVEMENT, ENTRY, WALLET = "transactions_transaction", "transactions_ledgerentry", "wallet_wallet"
@@ -188,8 +188,8 @@ class TestGuards:
         assert owner.found() == {code}
 
     def test_the_ledger_knows_the_part_by_its_registration(self) -> None:
-        assert parts()["cashback"] is PART
-        assert set(PART.checks) <= set(every_check())
+        assert extensions()["cashback"] is EXTENSION
+        assert set(EXTENSION.checks) <= set(every_check())
 
 
 @pytest.mark.django_db

@@ -96,11 +96,11 @@ def missed(edit: Edit, published: list[Head]) -> bool:
         return not set(report.broken) - OWN_TRACES
 
 
-def swept_otherwise(edit: Edit) -> bool:
-    """Plant an edit, verify by sweeps and rule by rule, roll back; say whether the two found something else."""
+def passes_find_otherwise(edit: Edit) -> bool:
+    """Plant an edit, verify by combined passes and rule by rule, roll back; say whether the two differ."""
     with rolled_back():
         _plant(edit)
-        return verify(using="owner").broken != verify(using="owner", sweep=False).broken
+        return verify(using="owner").broken != verify(using="owner", combined=False).broken
 
 
 def _plant(edit: Edit) -> None:

@@ -20,7 +20,7 @@ from tests.architecture.sources import ROOT
 from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.story import bill_draft, happened, transfer_draft
-from tests.transactions.test_verify_onwards import run
+from tests.transactions.test_verify_incrementally import run
 from transactions.drafts import Authorize, Post, Void
 from transactions.models import LedgerEntry
 from transactions.sealing import canonical, chain

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.transactions.planting import edits, missed, swept_otherwise
+from tests.transactions.planting import edits, missed, passes_find_otherwise
 from tests.transactions.story import Story
 from transactions.sealing import chain
 from transactions.sealing.publishing import Head, publish, read
@@ -43,25 +43,25 @@ def undetected(count: int, published: list[Head], django_db_blocker: DjangoDbBlo
         return [str(edit) for edit in edits(count, SEED) if missed(edit, published)]
 
 
-def hidden_by_sweeps(count: int, django_db_blocker: DjangoDbBlocker) -> list[str]:
-    """Plant so many edits one after another; return those of which the sweeps let through what a rule finds."""
+def hidden_by_passes(count: int, django_db_blocker: DjangoDbBlocker) -> list[str]:
+    """Plant so many edits one after another; return those in which combined passes miss what a rule finds."""
     with django_db_blocker.unblock():
-        return [str(edit) for edit in edits(count, SEED) if swept_otherwise(edit)]
+        return [str(edit) for edit in edits(count, SEED) if passes_find_otherwise(edit)]
 
 
 @pytest.mark.timeout(170)
-def test_a_sweep_finds_what_each_rule_finds(
+def test_a_combined_pass_finds_what_each_rule_finds(
     published: list[Head], django_db_blocker: DjangoDbBlocker
 ) -> None:
-    assert hidden_by_sweeps(40, django_db_blocker) == []
+    assert hidden_by_passes(40, django_db_blocker) == []
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-def test_of_250_planted_edits_a_sweep_hides_none(
+def test_of_250_planted_edits_a_combined_pass_hides_none(
     published: list[Head], django_db_blocker: DjangoDbBlocker
 ) -> None:
-    assert hidden_by_sweeps(250, django_db_blocker) == []
+    assert hidden_by_passes(250, django_db_blocker) == []
 
 
 @pytest.mark.timeout(170)

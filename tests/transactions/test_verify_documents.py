@@ -30,7 +30,7 @@ from transactions.services import TransactionService
 from transactions.services.releasing import release_for
 from transactions.services.undoing_by_staff import book_undoing
 from transactions.verification import verify
-from transactions.verification.incremental import Since
+from transactions.verification.incremental_queries import Since
 from users.models import User
 from wallet.services import freeze_wallet, open_wallet, unfreeze_wallet
 

@@ -51,9 +51,9 @@ class Owner:
         assert broken.pop("triggers_are_on", 0) > 0
         return broken
 
-    def verify(self, *, sweep: bool = True) -> Report:
+    def verify(self, *, combined: bool = True) -> Report:
         """Verify inside this transaction."""
-        return verify(using="owner", sweep=sweep)
+        return verify(using="owner", combined=combined)
 
     def ids(self) -> dict[str, Any]:
         """Return the story's ids by name."""

@@ -14,7 +14,7 @@ from tests.factories import StaffFactory, UserFactory
 from tests.transactions.attacks import conninfo
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.story import bill_draft, happened, transfer_draft
-from tests.transactions.test_verify_onwards import edit, report_of
+from tests.transactions.test_verify_incrementally import edit, report_of
 from transactions.drafts import Authorize, Post, Void
 from transactions.models import LedgerEntry, Transaction, VerificationMark
 from transactions.sealing import chain

@@ -24,7 +24,7 @@ from transactions.verification import (
     definitions,
     documents,
     entries,
-    incremental,
+    incremental_queries,
     movements,
     numbers,
     parked,
@@ -35,10 +35,10 @@ from transactions.verification import (
     wallets,
 )  # fmt: skip
 from transactions.verification.check import Broken, Check, Rule, collect, finding_of
-from transactions.verification.incremental import Since
-from transactions.verification.parts import parts
+from transactions.verification.combined_passes import CombinedPasses
+from transactions.verification.extensions import extensions
+from transactions.verification.incremental_queries import Since
 from transactions.verification.report import CurrencyTotals, Finding, Report, Totals
-from transactions.verification.sweeps import Sweeping
 
 CHECKS: tuple[Check, ...] = (
     *entries.CHECKS, *movements.CHECKS, *wallets.CHECKS, *parked.CHECKS, *bulk.CHECKS,
@@ -53,7 +53,7 @@ SETTINGS = {"work_mem": "64MB", "random_page_cost": "1.1"}
 
 def every_check() -> tuple[Check, ...]:
     """Return the ledger's checks, then those that apps above it have registered."""
-    return CHECKS + tuple(check for part in parts().values() for check in part.checks)
+    return CHECKS + tuple(check for extension in extensions().values() for check in extension.checks)
 
 
 Progress = Callable[[int, int, str], None]
@@ -87,7 +87,7 @@ def verify(
     published: Iterable[Head] = (),
     since: Since | None = None,
     proven_seal: LedgerSeal | None = None,
-    sweep: bool = True,
+    combined: bool = True,
 ) -> Report:
     """Re-prove the whole ledger and return what was found; changes nothing.
 
@@ -95,20 +95,20 @@ def verify(
     ``progress`` is called before each check with its number, how many there are, and its code. ``with_seals`` proves
     the chain of seals and the rows under it, too, against the heads that were ``published``; that what our marks name
     is still there is proven always. ``since`` asks of what is new after it alone, ``proven_seal`` is the last seal
-    whose rows need not be read again. Without ``sweep`` each rule is asked by its own query, which finds the same and
-    takes longer. Raises DatabaseError when the database does not answer; an empty report is never the result of a check
-    that did not run.
+    whose rows need not be read again. Without ``combined`` each rule is asked by its own query, which finds the same
+    and takes longer. Raises DatabaseError when the database does not answer; an empty report is never the result of a
+    check that did not run.
     """
     checks, checked_at, started = every_check(), clock.now(), time.monotonic()
     count = len(checks) + len({*RULES, *(seals.RULES if with_seals else ())})
     findings: list[Finding] = []
     broken: Counter[str] = Counter()
     with _snapshot(using) as cursor:
-        sweeping = Sweeping(cursor) if sweep and since is None else None
+        passes = CombinedPasses(cursor) if combined and since is None else None
         for number, check in enumerate(checks, start=1):
             if progress is not None:
                 progress(number, count, check.code)
-            if sweeping is not None and sweeping.proves(check):
+            if passes is not None and passes.proves(check):
                 continue
             listed, rows = _run(cursor, check, since)
             findings += listed
@@ -166,7 +166,7 @@ def _snapshot(using: str) -> Iterator[CursorWrapper]:
 
 def _run(cursor: CursorWrapper, check: Check, since: Since | None) -> tuple[list[Finding], int]:
     """Return the first rows that break the rule, and how many there are."""
-    cursor.execute(*incremental.query(check, since))
+    cursor.execute(*incremental_queries.query(check, since))
     rows = cursor.fetchall()
     listed = [finding_of(check, key, detail) for key, detail, _ in rows]
     return listed, rows[0][2] if rows else 0
@@ -174,7 +174,7 @@ def _run(cursor: CursorWrapper, check: Check, since: Since | None) -> tuple[list
 
 def _totals(cursor: CursorWrapper, since: Since | None) -> Totals:
     """Count what was looked at."""
-    prefix, given = (incremental.BOOKS, since.parameters) if since else ("", {})
+    prefix, given = (incremental_queries.BOOKS, since.parameters) if since else ("", {})
     cursor.execute(prefix + _COUNTS, given)
     counts = cursor.fetchone() or (0, 0, 0)
     cursor.execute(prefix + _CURRENCIES, given)

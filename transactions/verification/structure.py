@@ -26,7 +26,7 @@ from transactions.models import (
     VerificationMark,
 )
 from transactions.verification.check import MIGRATE, Check
-from transactions.verification.parts import parts
+from transactions.verification.extensions import extensions
 from wallet.models import Wallet
 
 GUARDED: tuple[type[models.Model], ...] = (
@@ -63,12 +63,12 @@ _FUNCTION = re.compile(
 
 def guarded() -> tuple[type[models.Model], ...]:
     """Return the tables under guard: the ledger's own, then those of the apps above it."""
-    return GUARDED + tuple(table for part in parts().values() for table in part.tables)
+    return GUARDED + tuple(table for extension in extensions().values() for table in extension.tables)
 
 
 def guards() -> str:
     """Return the SQL that makes the guards, as the migrations run it."""
-    theirs = [(app, part.guards) for app, part in parts().items() if part.guards]
+    theirs = [(app, extension.guards) for app, extension in extensions().items() if extension.guards]
     return "\n".join(_sql_of(app, name) for app, name in [*GUARDS, *theirs])
 
 

@@ -14,7 +14,7 @@ from fintech_core.watermark import WatermarkStalled
 from transactions.sealing.publishing import Head, NotAPublishedFile, read
 from transactions.verification import Report, verify
 from transactions.verification.copies import verify_copy
-from transactions.verification.onwards import stop_money_out, verify_onwards
+from transactions.verification.incremental_run import stop_money_out, verify_incrementally
 
 FOUND: Final = 3
 # A run that takes longer tells how far it is, whoever listens.
@@ -86,7 +86,7 @@ class Command(BaseCommand):
                 raise CommandError(f"The copy could not be read: {error}") from error
         if options["incremental"]:
             try:
-                return verify_onwards(
+                return verify_incrementally(
                     with_seals=options["seals"], published=published, progress=self._progress
                 )
             except WatermarkStalled as stalled:

@@ -15,12 +15,12 @@ from transactions.models import LedgerSeal
 from transactions.sealing.chain import complete_until, head
 from transactions.sealing.publishing import Head
 from transactions.verification import marks
-from transactions.verification.incremental import Since
+from transactions.verification.incremental_queries import Since
 from transactions.verification.report import Report
 from transactions.verification.runner import Progress, verify
 
 
-def verify_onwards(
+def verify_incrementally(
     *, with_seals: bool = False, published: Iterable[Head] = (), progress: Progress | None = None
 ) -> Report:
     """Verify what is new since the last mark, and leave the next one if all is well. Raises WatermarkStalled."""

@@ -1,4 +1,4 @@
-"""Sweeps: they hide no edit that a rule finds, not even one that is made to fit, and are silent when all is well."""
+"""Combined passes: they hide no edit that a rule finds, not even one that fits, and are silent when all is well."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -13,7 +13,7 @@ from tests.transactions.story import Story
 from tests.transactions.test_verify_ledger import ACCOUNT, ENTRY, MOVEMENT, WALLET, Owner, rolled_back
 from transactions.models import LedgerAccount, LedgerEntry, Transaction
 from transactions.verification import every_check
-from transactions.verification.sweeps import SWEEPS, Sweeping
+from transactions.verification.combined_passes import COMBINED_PASSES, CombinedPasses
 from wallet.models import Wallet
 
 SHARES = 12
@@ -21,7 +21,7 @@ NEGATIVE = "amount = -amount"
 FINE = "amount = amount + 0.001"
 OF_PARKED, OF_TRANSFER = "transaction_id = %(parked)s", "transaction_id = %(transfer)s"
 EARLIER = "interval '30 days'"
-# Edits of several rows that fit each other, so that one part of a sweep alone can see them.
+# Edits of several rows that fit each other, so that one part of a combined pass alone can see them.
 FITTING = {
     "less than nothing moved": (
         ("entry_is_whole", "transaction_is_whole"),
@@ -238,7 +238,7 @@ def test_an_edit_that_fits_is_found_as_by_each_rule(owner: Owner, what: str) -> 
             assert cursor.rowcount > 0
     broken = owner.verify().broken
     assert set(codes) <= set(broken)
-    assert broken == owner.verify(sweep=False).broken
+    assert broken == owner.verify(combined=False).broken
 
 
 # In shares, since a transaction that is open for long holds up the watermark of every other test.
@@ -251,17 +251,17 @@ def test_a_null_is_found_as_by_each_rule(owner: Owner, share: int) -> None:
             with transaction.atomic(using="owner"):
                 cursor.execute(statement, ids)
                 planted += min(cursor.rowcount, 1)
-                if cursor.rowcount > 0 and owner.verify().broken != owner.verify(sweep=False).broken:
+                if cursor.rowcount > 0 and owner.verify().broken != owner.verify(combined=False).broken:
                     hidden.append(statement)
                 transaction.set_rollback(True, using="owner")
     assert hidden == []
     assert planted > 100 // SHARES
 
 
-def test_sweeps_alone_prove_a_ledger_that_is_sound(owner: Owner) -> None:
-    swept = {check.code for sweep in SWEEPS for check in sweep.checks}
+def test_combined_passes_alone_prove_a_ledger_that_is_sound(owner: Owner) -> None:
+    covered = {check.code for one in COMBINED_PASSES for check in one.checks}
     with connections["owner"].cursor() as cursor:
-        sweeping = Sweeping(cursor)
-        proven = {check.code for check in every_check() if sweeping.proves(check)}
-    assert proven == swept
-    assert len(swept) == sum(len(sweep.checks) for sweep in SWEEPS)
+        passes = CombinedPasses(cursor)
+        proven = {check.code for check in every_check() if passes.proves(check)}
+    assert proven == covered
+    assert len(covered) == sum(len(one.checks) for one in COMBINED_PASSES)

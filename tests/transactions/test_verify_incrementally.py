@@ -27,7 +27,7 @@ from transactions.management.commands import verify_ledger
 from transactions.models import LedgerEntry, Transaction, VerificationMark
 from transactions.sealing import chain
 from transactions.verification import verify
-from transactions.verification.incremental import Since
+from transactions.verification.incremental_queries import Since
 from wallet.models import Wallet
 
 

@@ -1,14 +1,14 @@
-"""Sweeps: a few passes over the whole ledger that prove many rules at once, when nothing is broken.
+"""Combined passes: a few over the whole ledger that prove many rules at once, when nothing is broken.
 
-Asked one by one, the rules read the same rows again and again. A sweep asks the question of several rules in one pass
-and counts the rows that may break one of them. None: its rules hold, and need not be asked. Any: each of its rules is
-asked by its own query, which alone says what is found. So a sweep may count a row that breaks no rule, which costs
-time, but must count something whenever one of its rules would find a row; what that rests on is said above each. All
-of it rests on values: compared with NULL, a row is neither right nor wrong. So each sweep counts a NULL in a column
-that has none, whatever the schema says by now, and asks ``IS DISTINCT FROM`` of a column that may have one.
+Asked one by one, the rules read the same rows again and again. A combined pass asks the question of several rules at
+once and counts the rows that may break one of them. None: its rules hold, and need not be asked. Any: each of its rules
+is asked by its own query, which alone says what is found. So it may count a row that breaks no rule, which costs time,
+but must count something whenever one of its rules would find a row; what that rests on is said above each. All of it
+rests on values: compared with NULL, a row is neither right nor wrong. So each pass counts a NULL in a column that has
+none, whatever the schema says by now, and asks ``IS DISTINCT FROM`` of a column that may have one.
 
 A count, not a first row: a query that may stop early is planned for that, and reads by index what it then reads to the
-end. An incremental verification does without sweeps: it reads few rows.
+end. An incremental verification does without them: it reads few rows.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from transactions.verification.check import SIGNED, Check
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class CombinedPass:
     """What proves the rules of ``checks``: each query counts rows that may break one of them."""
 
     checks: tuple[Check, ...]
@@ -34,24 +34,24 @@ class Sweep:
 
 
 @dataclass(slots=True)
-class Sweeping:
-    """The sweeps of one snapshot, each run when the first of its rules is asked about."""
+class CombinedPasses:
+    """The combined passes over one snapshot, each run when the first of its rules is asked about."""
 
     cursor: CursorWrapper
     _clean: dict[int, bool] = field(default_factory=dict)
 
     def proves(self, check: Check) -> bool:
-        """Say whether a sweep has shown that no row breaks the rule; False when none could."""
-        for number, sweep in enumerate(SWEEPS):
-            if check in sweep.checks:
+        """Say whether a pass has shown that no row breaks the rule; False when none could."""
+        for number, combined in enumerate(COMBINED_PASSES):
+            if check in combined.checks:
                 if number not in self._clean:
-                    self._clean[number] = self._is_clean(sweep)
+                    self._clean[number] = self._is_clean(combined)
                 return self._clean[number]
         return False
 
-    def _is_clean(self, sweep: Sweep) -> bool:
-        parameters = sweep.parameters() | {"middle": self._middle()}
-        for query in sweep.queries:
+    def _is_clean(self, combined: CombinedPass) -> bool:
+        parameters = combined.parameters() | {"middle": self._middle()}
+        for query in combined.queries:
             self.cursor.execute(query.replace(":signed", SIGNED), parameters)
             if self.cursor.fetchone() != (0,):
                 return False
@@ -176,7 +176,7 @@ REVERSALS: Final = """
       AND e.currency <> coalesce(nullif(t.converted_currency, ''), reversed.converted_currency, '')
 """
 
-JOURNAL: Final = Sweep(
+JOURNAL: Final = CombinedPass(
     (*entries.CHECKS, movements.HAS_ENTRIES, movements.AMOUNTS, movements.PARTIES, movements.CURRENCIES,
      chart_rules.ALLOWED, wallets.SHOWS_ITS_ENTRIES),
     (LINES, NEWEST, PARTS, REVERSALS),
@@ -224,13 +224,13 @@ _MOVEMENTS: Final = """
        OR (t.type = 'reversal') <> (t.reverses_id IS NOT NULL)
        OR (t.refund_of_id IS NOT NULL AND t.type <> 'refund')
 """
-MOVEMENTS: Final = Sweep(
+MOVEMENTS: Final = CombinedPass(
     (movements.OWNERS, movements.HOLDS, movements.STATUS, movements.FACTS), (_MOVEMENTS,), entries.exponents
 )
 
 # As many rows as values: in the order of the indexes, which are read even where they are not unique any more. Senders
 # may have used one reference of their own, each once.
-TWINS: Final = Sweep(
+TWINS: Final = CombinedPass(
     (movements.TWINS,),
     (
         """
@@ -276,6 +276,6 @@ _SPENT: Final = """
     WHERE w.spent_today <> coalesce(sent.today, 0) OR w.spent_this_month <> coalesce(sent.this_month, 0)
        OR sent.later OR (w.spent_on IS NOT NULL AND sent.on_the_day IS NOT TRUE)
 """
-SPENDING: Final = Sweep((wallets.SPENT,), (_SPENT,), wallets.counting)
+SPENDING: Final = CombinedPass((wallets.SPENT,), (_SPENT,), wallets.counting)
 
-SWEEPS: Final = (JOURNAL, MOVEMENTS, TWINS, SPENDING)
+COMBINED_PASSES: Final = (JOURNAL, MOVEMENTS, TWINS, SPENDING)
