@@ -106,9 +106,9 @@ def ways_to_undo(*, transaction_id: UUID) -> set[str]:
     ).first()
     if row is None or row.type == TransactionType.REVERSAL:
         return set()
-    refunded = row.refunds.filter(reversed_by=None).aggregate(total=Sum("amount"))["total"]
+    refunded = refunded_so_far(row)
     ways = set() if refunded else {"reverse"}
-    if row.type in REFUNDABLE and (refunded or 0) < row.amount:
+    if row.type in REFUNDABLE and refunded < row.amount:
         ways.add("refund")
     return ways
 
@@ -173,18 +173,28 @@ def get_bulk_transfer_for(*, user: User, bulk_id: UUID) -> BulkTransfer:
     return found
 
 
+def _refunds() -> "QuerySet[Transaction]":
+    """Return every refund; it is posted at once, so none is ever pending."""
+    return Transaction.objects.filter(refund_of__isnull=False, status=TransactionStatus.COMPLETED)
+
+
+def _that_stand(undoings: "QuerySet[Transaction]") -> "QuerySet[Transaction]":
+    """Leave out what was itself reversed: it gave nothing back."""
+    return undoings.filter(reversed_by=None)
+
+
+def _sum_of(rows: "QuerySet[Transaction]") -> Decimal:
+    return rows.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+
+
 def refunded_so_far(transaction: Transaction) -> Decimal:
     """Return the sum of a movement's refunds, without those that were themselves reversed."""
-    counted = Transaction.objects.filter(refund_of=transaction, reversed_by=None).exclude(
-        status__in=(TransactionStatus.FAILED, TransactionStatus.CANCELLED)
-    )
-    return counted.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+    return _sum_of(_that_stand(_refunds().filter(refund_of=transaction)))
 
 
 def ever_refunded(transaction: Transaction) -> Decimal:
     """Return the sum of a movement's refunds, with those that were themselves reversed."""
-    booked = Transaction.objects.filter(refund_of=transaction, status=TransactionStatus.COMPLETED)
-    return booked.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+    return _sum_of(_refunds().filter(refund_of=transaction))
 
 
 def given_back() -> "QuerySet[Transaction]":
@@ -194,11 +204,9 @@ def given_back() -> "QuerySet[Transaction]":
     that undo something are read first and lead to what they undo, so this costs as much as there are of them.
     """
     mirrored = Transaction.objects.filter(reverses__isnull=False).values("reverses_id")
-    standing = Transaction.objects.filter(
-        refund_of__isnull=False, status=TransactionStatus.COMPLETED, reversed_by=None
-    )
     refunded = (
-        standing.values("refund_of_id")
+        _that_stand(_refunds())
+        .values("refund_of_id")
         .annotate(total=Sum("amount"))
         .filter(total__gte=F("refund_of__amount"))
         .values("refund_of_id")
