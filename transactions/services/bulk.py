@@ -27,8 +27,8 @@ from transactions.models import BulkTransfer, BulkTransferItem
 from transactions.services.bulk_items import BulkItem, book, prepare, refuse, store_results
 from transactions.services.locking import lock_wallets
 from users.models import User
+from wallet.etags import require_match
 from wallet.selectors import get_main_wallet
-from wallet.tags import require_match
 
 MAX_ITEMS = 1_000
 CHUNK = 100
