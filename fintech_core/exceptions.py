@@ -29,6 +29,12 @@ def sqlstate_of(error: Exception) -> str:
     return getattr(error.__cause__, "sqlstate", None) or ""
 
 
+def constraint_of(error: Exception) -> str:
+    """Return the name of the constraint that refused a row, as PostgreSQL tells it; empty where there is none."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return getattr(diagnosis, "constraint_name", None) or ""
+
+
 class DomainError(Exception):
     """A refusal that a client can understand.
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from fintech_core import audit
-from fintech_core.exceptions import NotFound
+from fintech_core.exceptions import NotFound, constraint_of
 from notifications.services import publish
 from users.models import User
 from users.services.own_cases import forbid_own_case
@@ -13,6 +13,8 @@ from wallet.enums import STATUS_SOURCES, WalletKind, WalletStatus
 from wallet.errors import WalletExists, WalletStateConflict
 from wallet.etags import require_match
 from wallet.models import Wallet
+
+ONE_OF_A_KIND = "wallet_one_of_a_kind_and_currency"
 
 
 def open_wallet(*, user: User, currency: str) -> Wallet:
@@ -26,7 +28,9 @@ def open_wallet(*, user: User, currency: str) -> Wallet:
                 payload={"wallet_id": str(wallet.pk), "currency": currency},
             )
     except IntegrityError as error:
-        raise WalletExists(f"You already have a {currency} wallet.") from error
+        if constraint_of(error) == ONE_OF_A_KIND:
+            raise WalletExists(f"You already have a {currency} wallet.") from error
+        raise
     return wallet
 
 

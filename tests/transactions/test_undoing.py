@@ -4,12 +4,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Sum
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fintech_core import clock
+from fintech_core.exceptions import constraint_of, sqlstate_of
+from fintech_core.ids import uuid7
 from fintech_core.models import AuditRecord
 from notifications.models import Event
 from tests.factories import StaffFactory, UserFactory
@@ -19,6 +21,7 @@ from transactions.drafts import Authorize, Post, Source, TransactionDraft, credi
 from transactions.drafts import credit_wallet as to
 from transactions.errors import (
     AlreadyReversed,
+    DuplicateReference,
     InsufficientFunds,
     NotRefundable,
     NotReversible,
@@ -34,6 +37,7 @@ from users.models import User
 from wallet.services import freeze_wallet, unfreeze_wallet
 
 pytestmark = pytest.mark.django_db
+FOREIGN_KEY_VIOLATION = "23503"
 COST, COMMISSION, FEE = Decimal("980.00"), Decimal("20.00"), Decimal("50.00")
 
 
@@ -315,6 +319,23 @@ class TestTheDatabase:
         mirror = Post(self.draft(original, "39.00", reverses_id=original.pk))
         with pytest.raises(IntegrityError, match="reversed_or_refunded"):
             happened(mirror)
+
+    def test_a_second_mirror_is_told_by_its_name(self) -> None:
+        _, chidi, original = sent()
+        fund(chidi, "100.00")
+        happened(Post(self.draft(original, "40.00", reverses_id=original.pk)))
+        with pytest.raises(DuplicateReference, match="reversed before"):
+            happened(Post(self.draft(original, "40.00", reverses_id=original.pk)))
+
+    def test_a_mirror_of_nothing_is_a_fault_and_not_reversed_before(self) -> None:
+        _, _, original = sent()
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            with pytest.raises(IntegrityError) as fault:
+                happened(Post(self.draft(original, "40.00", reverses_id=uuid7())))
+        assert sqlstate_of(fault.value) == FOREIGN_KEY_VIOLATION
+        assert "reverses_id" in constraint_of(fault.value)
+        assert not Transaction.objects.exclude(reverses=None).exists()
 
 
 class TestAWalletInTheMiddle:

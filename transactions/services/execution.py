@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError
 
 from fintech_core import audit, crashpoints
-from fintech_core.exceptions import DomainError
+from fintech_core.exceptions import DomainError, constraint_of
 from transactions import switches
 from transactions.drafts import Authorize, Capture, Leg, Operation, Post, Void
 from transactions.errors import DuplicateReference, TransactionNotPending
@@ -27,6 +27,7 @@ Decision = UUID | DomainError | None
 _DUPLICATES = {
     "transaction_once_per_source": "This document was booked before.",
     "transaction_reference_once_per_sender": "This reference was used before.",
+    "transactions_transaction_reverses_id_key": "It was reversed before.",
 }
 
 
@@ -60,7 +61,9 @@ def carry_out(
     except NotAllResolved as error:
         raise TransactionNotPending("It was captured or voided before.") from error
     except IntegrityError as error:
-        raise _duplicate(error) from error
+        if (told := _DUPLICATES.get(constraint_of(error))) is None:
+            raise  # every other refusal of the database is a bug
+        raise DuplicateReference(told) from error
     crashpoints.reach("ledger.written")
     rows = as_written(step.batch, pending)
     for parked in step.parked:
@@ -111,14 +114,3 @@ def _wallets_named_by(operation: Operation) -> Iterator[UUID]:
     elif isinstance(operation, Capture):
         legs = operation.legs
     yield from (leg.wallet_id for leg in legs if leg.wallet_id)
-
-
-def _duplicate(error: IntegrityError) -> Exception:
-    """Tell a hit on a reference, a source or a second mirror; every other refusal of the database is a bug."""
-    diagnosis = getattr(error.__cause__, "diag", None)
-    name = (diagnosis.constraint_name or "") if diagnosis is not None else ""
-    if name in _DUPLICATES:
-        return DuplicateReference(_DUPLICATES[name])
-    if "reverses" in name:
-        return DuplicateReference("It was reversed before.")
-    return error

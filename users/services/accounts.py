@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from fintech_core import audit, clock
-from fintech_core.exceptions import FieldError, NotFound
+from fintech_core.exceptions import FieldError, NotFound, constraint_of
 from fintech_core.state import IllegalTransition
 from notifications.services import publish
 from users.devices import Device
@@ -68,13 +68,6 @@ def register(
         if constraint_of(error) == EMAIL_CONSTRAINT:
             raise FieldError("email", "email_taken", "This e-mail address has an account already.") from None
         raise
-
-
-def constraint_of(error: IntegrityError) -> str | None:
-    """Return the name of the constraint that refused a row, as PostgreSQL tells it."""
-    diagnostics = getattr(error.__cause__, "diag", None)
-    name: str | None = getattr(diagnostics, "constraint_name", None)
-    return name
 
 
 @transaction.atomic

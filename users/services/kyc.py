@@ -7,12 +7,11 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from fintech_core import audit, crypto, jobs, state
-from fintech_core.exceptions import NotFound
+from fintech_core.exceptions import NotFound, constraint_of
 from notifications.services import publish
 from users.enums import AUTOMATIC_TIER, KYC_SOURCES, KycStatus
 from users.errors import DocumentInUse, KycCaseClosed, KycCaseOpen, KycTierReached
 from users.models import IdentityDocument, KycCase, User
-from users.services.accounts import constraint_of
 from users.services.own_cases import forbid_own_case
 
 ONE_OPEN_CASE = "kyc_one_open_case_per_user"
