@@ -10,9 +10,10 @@ class FintechCoreConfig(AppConfig):
     verbose_name = "Core"
 
     def ready(self) -> None:
-        """Register the system checks and the built-in health checks and metrics."""
-        from fintech_core import builtin_metrics, checks, health
+        """Refuse to start with a broken key ring; register the system checks, built-in health checks and metrics."""
+        from fintech_core import builtin_metrics, checks, health, key_rings
 
+        key_rings.check()
         checks.register()
         health.register_builtin()
         builtin_metrics.register_builtin()

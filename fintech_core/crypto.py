@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+
+from fintech_core import key_rings
 
 VERSION: Final = 1
 NONCE_BYTES: Final = 12
@@ -71,26 +72,12 @@ def _header(key_id: str) -> bytes:
 
 
 def _ring() -> dict[str, str]:
-    return _parse_ring(tuple(settings.FIELD_KEYS))
+    return _parsed(tuple(settings.FIELD_KEYS))
 
 
 @lru_cache(maxsize=8)
-def _parse_ring(entries: tuple[str, ...]) -> dict[str, str]:
-    """Read ``id:secret`` entries in their order; raises ImproperlyConfigured."""
-    ring: dict[str, str] = {}
-    for entry in entries:
-        key_id, _, secret = entry.partition(":")
-        if (
-            not (key_id.isascii() and key_id.isalnum() and 1 <= len(key_id) <= 32 and secret)
-            or key_id in ring
-        ):
-            raise ImproperlyConfigured(
-                "FIELD_KEYS holds id:secret entries with different ids of 1 to 32 letters or digits"
-            )
-        ring[key_id] = secret
-    if not ring:
-        raise ImproperlyConfigured("FIELD_KEYS needs at least one id:secret entry")
-    return ring
+def _parsed(pairs: tuple[str, ...]) -> dict[str, str]:
+    return key_rings.parse_short_ids("FIELD_KEYS", pairs)
 
 
 def _cipher(key_id: str) -> AESGCM:

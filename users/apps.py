@@ -10,8 +10,7 @@ class UsersConfig(AppConfig):
     verbose_name = "People"
 
     def ready(self) -> None:
-        """Refuse to start with a broken key ring; register metrics."""
-        from users import key_rings, metrics
+        """Register metrics."""
+        from users import metrics
 
-        key_rings.check()
         metrics.register()

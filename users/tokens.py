@@ -16,8 +16,7 @@ from django.conf import settings
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 
-from fintech_core import clock
-from users import key_rings
+from fintech_core import clock, key_rings
 
 ALGORITHM = "HS256"
 ISSUER = "fintech_core"

@@ -61,6 +61,21 @@ def test_production_refuses_a_default(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "ring"),
+    [
+        ("ACCESS_TOKEN_SECRET", "ACCESS_TOKEN_KEYS"),
+        ("FIELD_SECRET", "FIELD_KEYS"),
+        ("PIN_PEPPER", "PIN_PEPPERS"),
+        ("SEAL_SECRET", "SEAL_KEYS"),
+    ],
+)
+def test_production_refuses_a_short_key(name: str, ring: str) -> None:
+    result = check(**{name: "x" * 31, ring: None})
+    assert result.returncode != 0
+    assert f"{ring}: the secret of" in result.stderr
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("OTP_MODE", "sandbox"),

@@ -86,6 +86,22 @@ class TestRing:
         with pytest.raises(ImproperlyConfigured):
             crypto.encrypt("text", CONTEXT)
 
+    def test_production_refuses_a_short_key(self, ring: Callable[..., None], settings: Settings) -> None:
+        settings.PRODUCTION = True
+        ring(f"k2:{'x' * 32}", f"k1:{'x' * 31}")
+        with pytest.raises(
+            ImproperlyConfigured, match="FIELD_KEYS: the secret of k1 needs at least 32 bytes"
+        ):
+            crypto.encrypt("text", CONTEXT)
+        ring(f"k2:{'x' * 32}")
+        assert crypto.decrypt(crypto.encrypt("text", CONTEXT), CONTEXT) == "text"
+
+    def test_spaces_around_a_pair_are_not_part_of_it(self, ring: Callable[..., None]) -> None:
+        ring("k2:a new secret", OLD)
+        sealed = crypto.encrypt("text", CONTEXT)
+        ring(" k2:a new secret ", f" {OLD}")
+        assert crypto.decrypt(sealed, CONTEXT) == "text"
+
 
 class TestFingerprint:
     def test_equal_texts_of_one_context_are_equal(self, ring: object) -> None:

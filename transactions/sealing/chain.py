@@ -21,12 +21,11 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Max
 
-from fintech_core import clock, development
+from fintech_core import clock, development, key_rings
 from fintech_core.watermark import given_by, watermark
 from transactions.models import LedgerEntry, LedgerSeal, Transaction
 from transactions.sealing import canonical
 from transactions.sealing.reading import Range, Tally, lines
-from users import key_rings
 from wallet.models import Wallet
 
 log = structlog.get_logger(__name__)

@@ -15,12 +15,12 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from fintech_core import audit, clock
+from fintech_core import audit, clock, key_rings
 from fintech_core.exceptions import FieldError, NotFound, ServiceUnavailable
 from fintech_core.idempotency import Written
 from fintech_core.prepared import PendingRow, PreparedRead, Statement
 from notifications.services import publish
-from users import key_rings, obvious_pins
+from users import obvious_pins
 from users.errors import InvalidPassword, InvalidPin, PinLocked, PinNotSet, PinRequired
 from users.models import KycCase, TransactionPin, User
 from users.models.pins import MAX_WRONG_PINS

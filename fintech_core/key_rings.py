@@ -38,8 +38,17 @@ def parse_versions(name: str, pairs: Sequence[str]) -> dict[int, bytes]:
     return {int(key_id): secret.encode() for key_id, secret in ring.items()}
 
 
+def parse_short_ids(name: str, pairs: Sequence[str]) -> dict[str, str]:
+    """Read a ring whose ids are 1 to 32 ASCII letters or digits, as a ciphertext names them; else like ``parse``."""
+    ring = parse(name, pairs)
+    if not all(key_id.isascii() and key_id.isalnum() and len(key_id) <= 32 for key_id in ring):
+        raise ImproperlyConfigured(f"{name}: the ids are 1 to 32 letters or digits")
+    return ring
+
+
 def check() -> None:
     """Refuse to start with a ring that cannot be used."""
     parse("ACCESS_TOKEN_KEYS", settings.ACCESS_TOKEN_KEYS)
+    parse_short_ids("FIELD_KEYS", settings.FIELD_KEYS)
     parse("SEAL_KEYS", settings.SEAL_KEYS)
     parse_versions("PIN_PEPPERS", settings.PIN_PEPPERS)
