@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from fintech_core import audit
+from fintech_core.database.atomic import require_transaction
 from fintech_core.exceptions import DomainError, NotFound
 from fintech_core.models import ApprovalRequest, ApprovalStatus
 
@@ -63,7 +63,7 @@ def open_request(model: type[Request], request_id: UUID, *, checker: StaffMember
 
     Raises NotFound, ApprovalDecided, AnotherPersonRequired.
     """
-    audit.require_transaction("approvals")
+    require_transaction("approvals")
     found = model._default_manager.select_for_update(no_key=True).filter(pk=request_id).first()
     asked = cast("Request | None", found)
     if asked is None:

@@ -5,9 +5,10 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
-from django.db import connection, models
+from django.db import models
 
 from fintech_core import clock
+from fintech_core.database.atomic import require_transaction
 from fintech_core.models import AuditRecord
 
 
@@ -15,16 +16,6 @@ class Actor(Protocol):
     """Whoever acts: a user, or nobody (the system)."""
 
     pk: Any
-
-
-class NotInTransaction(RuntimeError):
-    """Something that must be part of the caller's transaction was called without one: a bug."""
-
-
-def require_transaction(what: str) -> None:
-    """Refuse to go on outside a transaction; ``what`` names the caller in the error."""
-    if not connection.in_atomic_block:
-        raise NotInTransaction(f"{what} must run inside the transaction of the change it belongs to")
 
 
 def record(

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from fintech_core import audit, clock
+from fintech_core import clock
+from fintech_core.database.atomic import require_transaction
 from fintech_core.fields import SecretText
 from fintech_core.ids import uuid7
 from fintech_core.prepared import Statement, as_json_rows
@@ -65,7 +66,7 @@ def publish(*, type: str, user_id: UUID | None, payload: Mapping[str, Any]) -> N
 
 def publish_many(drafts: Sequence[EventDraft]) -> None:
     """Write several events with one INSERT, in their order; otherwise like ``publish``."""
-    audit.require_transaction("notifications.publish")
+    require_transaction("notifications.publish")
     if not drafts:
         return
     now = clock.now()

@@ -28,6 +28,7 @@ from billers.providers.base import PurchaseRequest
 from billers.services import reviews, settlement
 from billers.services.readings import NEW_REFERENCE, Reading
 from fintech_core import attempts, audit, clock, crashpoints, jobs
+from fintech_core.database.atomic import require_transaction
 from fintech_core.exceptions import NotFound
 from fintech_core.outcomes import Outcome, ProviderError
 from users.models import User
@@ -200,7 +201,7 @@ def make_due(payment: BillPayment, *, now: datetime) -> None:
     An order that waits to be sent again keeps its time: there is nothing to ask yet, and the vendor may want the
     pause.
     """
-    audit.require_transaction("billers.make_due")
+    require_transaction("billers.make_due")
     newest = payment.attempts.order_by("-number")[0]
     if newest.state == AttemptState.NOT_SENT and payment.next_check_at is not None:
         return

@@ -13,6 +13,7 @@ from billers.enums import BillStatus
 from billers.errors import ReviewNotOpen
 from billers.models import BillPayment
 from fintech_core import audit
+from fintech_core.database.atomic import require_transaction
 from fintech_core.exceptions import NotFound
 from users.models import User
 
@@ -23,7 +24,7 @@ MAX_REASON = 200
 
 def lock(payment_id: UUID) -> BillPayment:
     """Lock a payment, the first lock of every business step about it; raises NotFound."""
-    audit.require_transaction("billers.lock")
+    require_transaction("billers.lock")
     payment = (
         BillPayment.objects.select_for_update(no_key=True, of=("self",))
         .select_related("product__biller")

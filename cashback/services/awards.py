@@ -17,7 +17,8 @@ from django.db.models import QuerySet
 from cashback.enums import REWARD_SOURCES, CampaignStatus, RewardStatus
 from cashback.evaluation import Payment, evaluate, within_budget
 from cashback.models import Campaign, Reward
-from fintech_core import audit, money, state
+from fintech_core import money, state
+from fintech_core.database.atomic import require_transaction
 from notifications.services import publish
 from transactions import chart
 from transactions.drafts import Leg, Source, TransactionDraft, credit_wallet, debit_account
@@ -55,7 +56,7 @@ def award(
     transaction; outside of one this refuses to run (NotInTransaction), and the database refuses to commit a reward
     that was not decided.
     """
-    audit.require_transaction("cashback.award")
+    require_transaction("cashback.award")
     payment = Payment(amount, currency, category, biller, product, paid_at or now)
     best = evaluate(payment, _running(currency))
     if best is None:

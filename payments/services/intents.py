@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import transaction
 
 from fintech_core import audit, crashpoints, jobs, state
+from fintech_core.database.atomic import require_transaction
 from fintech_core.exceptions import FieldError
 from fintech_core.ids import new_reference
 from fintech_core.money import MAX_INTEGER_DIGITS
@@ -72,7 +73,7 @@ def _ring(intent_id: str) -> None:
 
 def add_attempt(intent: PaymentIntent, *, number: int, now: datetime) -> CheckoutAttempt:
     """Store an attempt under a reference of its own, in the caller's transaction, before a gateway hears of it."""
-    audit.require_transaction("payments.add_attempt")
+    require_transaction("payments.add_attempt")
     return CheckoutAttempt.objects.create(
         intent=intent,
         number=number,

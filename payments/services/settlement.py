@@ -23,6 +23,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from fintech_core import audit, crashpoints, money, state
+from fintech_core.database.atomic import require_transaction
 from fintech_core.money import format_amount
 from fintech_core.outcomes import Outcome
 from notifications.services import publish
@@ -77,7 +78,7 @@ def settle(*, attempt_id: UUID, reading: Reading, now: datetime) -> PaymentInten
 
 def fail(intent: PaymentIntent, *, code: str, now: datetime) -> bool:
     """Move a locked, open intent to ``failed`` and tell its owner; returns whether it moved."""
-    audit.require_transaction("payments.fail")
+    require_transaction("payments.fail")
     if not _move(intent, IntentStatus.FAILED, failure_code=code):
         return False
     publish(type="funding.failed", user_id=intent.user_id, payload={**_facts(intent), "reason": code})

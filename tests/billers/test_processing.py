@@ -14,7 +14,7 @@ from billers.errors import ReviewNotOpen
 from billers.models import BillPayment, ProductRoute
 from billers.services import processing, reviews, settlement
 from billers.services.readings import Reading
-from fintech_core.audit import NotInTransaction
+from fintech_core.database.atomic import NotInTransaction
 from fintech_core.exceptions import NotFound
 from fintech_core.ids import uuid7
 from fintech_core.models import AuditRecord, JobRun

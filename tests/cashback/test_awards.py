@@ -12,7 +12,7 @@ from cashback.enums import RewardStatus
 from cashback.models import Reward
 from cashback.selectors import rewards_of
 from fintech_core import clock
-from fintech_core.audit import NotInTransaction
+from fintech_core.database.atomic import NotInTransaction
 from notifications.models import Event
 from tests.cashback.offers import (
     AIRTIME,

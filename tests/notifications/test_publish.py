@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from fintech_core import clock
-from fintech_core.audit import NotInTransaction
+from fintech_core.database.atomic import NotInTransaction
 from fintech_core.fields import SecretText
 from fintech_core.ids import uuid7
 from notifications.bell import Bell

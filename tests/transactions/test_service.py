@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 
 from fintech_core import clock
-from fintech_core.audit import NotInTransaction
+from fintech_core.database.atomic import NotInTransaction
 from tests.factories import StaffFactory, UnverifiedUserFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from transactions import chart

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from django.db import IntegrityError
 
-from fintech_core import audit, crashpoints
+from fintech_core import crashpoints
+from fintech_core.database.atomic import require_transaction
 from fintech_core.exceptions import DomainError, constraint_of
 from transactions import switches
 from transactions.drafts import Authorize, Capture, Leg, Operation, Post, Void
@@ -42,7 +43,7 @@ def carry_out(
 
     Many postings are written in parts: the server writes one while the next is decided.
     """
-    audit.require_transaction("TransactionService")
+    require_transaction("TransactionService")
     if any(_money_out(operation) for operation in operations):
         switches.require_money_out()
     named = [operation.transaction_id for operation in operations if isinstance(operation, (Capture, Void))]

@@ -11,6 +11,7 @@ from django.db.models import Min
 
 from fintech_core import audit, clock
 from fintech_core.audit import Actor
+from fintech_core.database.atomic import require_transaction
 from transactions.errors import EffectiveTimeRefused, MonthNotClosable
 from transactions.models import ClosedMonth
 from wallet.models import Wallet
@@ -76,7 +77,7 @@ def lock_open_month(*, wallet: Wallet, effective_at: datetime, now: datetime) ->
 
     Raises EffectiveTimeRefused, NotInTransaction.
     """
-    audit.require_transaction("lock_open_month")
+    require_transaction("lock_open_month")
     _lock(_KEEP_OPEN)
     last = last_closed()
     if last is not None and effective_at < clock.start_of_day(month_after(last)):

@@ -15,6 +15,7 @@ from django.db.models import Q, Sum
 
 from fintech_core import audit
 from fintech_core.audit import Actor
+from fintech_core.database.atomic import require_transaction
 from fintech_core.ids import uuid7
 from fintech_core.money import format_amount, quantum, split
 from notifications.services import publish
@@ -53,7 +54,7 @@ def reverse(
     AlreadyReversed, and InsufficientFunds when the money was spent meanwhile and its shortfall is not booked. A credit
     that was parked cannot be reversed: its row would still say that the money waits in ``suspense``, or came from it.
     """
-    audit.require_transaction("TransactionService")
+    require_transaction("TransactionService")
     forbid_own_movement(transaction, actor)
     if transaction.status != TransactionStatus.COMPLETED or transaction.type == TransactionType.REVERSAL:
         raise NotReversible(f"A {transaction.type} that is {transaction.status} cannot be reversed.")
@@ -83,7 +84,7 @@ def refund(
     went to gives it back in the same proportions. A payer who may not receive now gets it parked. Raises
     OwnCase, NotRefundable, AlreadyReversed, RefundExceedsAmount, InsufficientFunds as ``reverse`` does.
     """
-    audit.require_transaction("TransactionService")
+    require_transaction("TransactionService")
     forbid_own_movement(transaction, actor)
     if transaction.status != TransactionStatus.COMPLETED or transaction.type not in REFUNDABLE:
         raise NotRefundable(f"A {transaction.type} that is {transaction.status} cannot be refunded.")

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from fintech_core import audit, crypto, jobs, state
+from fintech_core.database.atomic import require_transaction
 from fintech_core.exceptions import NotFound, constraint_of
 from notifications.services import publish
 from users.enums import AUTOMATIC_TIER, KYC_SOURCES, KycStatus
@@ -94,7 +95,7 @@ def _for_decision(case_id: UUID, actor: User) -> KycCase:
 
 def claim_document(case: KycCase, now: datetime) -> bool:
     """Say whether the document is this user's, making it theirs when it is nobody's yet."""
-    audit.require_transaction("kyc.claim_document")
+    require_transaction("kyc.claim_document")
     document, _ = IdentityDocument.objects.get_or_create(
         document_type=case.document_type,
         fingerprint=bytes(case.document_fingerprint),
@@ -129,7 +130,7 @@ def settle_rejected(case: KycCase, *, actor: User | None, reason: str, now: date
 
 
 def _decide(case: KycCase, to: KycStatus, *, actor: User | None, reason: str, now: datetime) -> None:
-    audit.require_transaction("kyc.decide")
+    require_transaction("kyc.decide")
     moved = state.move(
         KycCase,
         case.pk,

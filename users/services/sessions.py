@@ -21,6 +21,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from fintech_core import audit, crashpoints
+from fintech_core.database.atomic import require_transaction
 from fintech_core.exceptions import DomainError, NotFound
 from notifications.services import publish
 from users import tokens
@@ -60,7 +61,7 @@ def sign_in(*, email: str, password: str, device: Device, now: datetime) -> Cred
 
 def open_session(*, user: User, device: Device, now: datetime) -> Credentials:
     """Start a session in the caller's transaction and return its first tokens."""
-    audit.require_transaction("sessions.open_session")
+    require_transaction("sessions.open_session")
     session = Session.objects.create(
         user=user,
         device_id=device.device_id,
