@@ -15,7 +15,7 @@ from cashback.models import Reward
 from fintech_core import clock
 from fintech_core.exceptions import domain_problem
 from fintech_core.idempotency import Answer
-from fintech_core.serializers import amount_text, instant
+from fintech_core.money import format_amount
 
 SOURCE_KIND = "bill_payment"
 POLL_AFTER = timedelta(seconds=2)
@@ -49,9 +49,9 @@ def _render(payment: BillPayment, reward: Reward | None) -> dict[str, Any]:
         "product": payment.product.code,
         "customer_id": payment.customer_id,
         "customer_name": payment.customer_name or None,
-        "amount": amount_text(payment.amount, currency),
-        "fee": amount_text(payment.fee, currency),
-        "total": amount_text(payment.amount + payment.fee, currency),
+        "amount": format_amount(payment.amount, currency),
+        "fee": format_amount(payment.fee, currency),
+        "total": format_amount(payment.amount + payment.fee, currency),
         "currency": currency,
         "cashback": _cashback(payment, reward),
         "token": None if payment.token is None else str(payment.token),
@@ -59,11 +59,11 @@ def _render(payment: BillPayment, reward: Reward | None) -> dict[str, Any]:
         "receipt_url": None,
         "transaction_id": str(payment.transaction_id),
         "failure": _failure(payment),
-        "created_at": instant(payment.created_at),
-        "completed_at": instant(payment.completed_at),
+        "created_at": clock.rfc3339(payment.created_at),
+        "completed_at": clock.rfc3339(payment.completed_at),
         "is_final": not processing,
-        "next_poll_at": instant(_next_poll(payment)) if processing else None,
-        "resolve_by": instant(ladders.resolve_by(payment.created_at)) if processing else None,
+        "next_poll_at": clock.rfc3339(_next_poll(payment)) if processing else None,
+        "resolve_by": clock.rfc3339(ladders.resolve_by(payment.created_at)) if processing else None,
     }
 
 
@@ -100,7 +100,7 @@ def _cashback(payment: BillPayment, reward: Reward | None) -> dict[str, str]:
     """Tell the cashback: ``pending`` as the quote saw it, ``earned`` as it was posted, ``none``."""
     currency = payment.currency
     if payment.status == BillStatus.PROCESSING and payment.expected_cashback > 0:
-        return {"amount": amount_text(payment.expected_cashback, currency), "status": "pending"}
+        return {"amount": format_amount(payment.expected_cashback, currency), "status": "pending"}
     if reward is None or reward.status not in {RewardStatus.EARNED, RewardStatus.CANCELLED}:
-        return {"amount": amount_text(payment.amount * 0, currency), "status": "none"}
-    return {"amount": amount_text(reward.amount, currency), "status": reward.status}
+        return {"amount": format_amount(payment.amount * 0, currency), "status": "none"}
+    return {"amount": format_amount(reward.amount, currency), "status": reward.status}

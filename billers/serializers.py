@@ -7,6 +7,7 @@ from rest_framework import serializers
 from billers.enums import AmountType, BillStatus, Category, Subscription
 from billers.models import Biller, Product, Quote
 from billers.selectors import status_of
+from fintech_core.money import format_amount
 from fintech_core.serializers import (
     AmountField,
     AmountText,
@@ -18,7 +19,6 @@ from fintech_core.serializers import (
     Request,
     Text,
     Uuid,
-    amount_text,
 )
 
 STATUSES = ("operational", "slow", "down")
@@ -150,7 +150,7 @@ class ProductResponse(serializers.Serializer[Any]):
 
     def get_fee(self, product: Product) -> str:
         """Write the fee."""
-        return amount_text(self.context["fee_of"](product, product.amount), product.currency)
+        return format_amount(self.context["fee_of"](product, product.amount), product.currency)
 
 
 class BillerResponse(serializers.Serializer[Any]):
@@ -210,8 +210,8 @@ class QuoteResponse(serializers.Serializer[Any]):
             "amount": optional_amount(instance.amount, currency),
             "min_amount": optional_amount(instance.min_amount, currency),
             "max_amount": optional_amount(instance.max_amount, currency),
-            "fee": amount_text(instance.fee, currency),
-            "cashback": amount_text(instance.cashback, currency),
+            "fee": format_amount(instance.fee, currency),
+            "cashback": format_amount(instance.cashback, currency),
             "total": optional_amount(total, currency),
             "currency": currency,
             "current_product": instance.current_product or None,
@@ -264,7 +264,7 @@ class BillPaymentResponse(serializers.Serializer[Any]):
 
 def optional_amount(amount: Any, currency: str) -> str | None:
     """Write an amount with its currency's decimals; None stays null."""
-    return None if amount is None else amount_text(amount, currency)
+    return None if amount is None else format_amount(amount, currency)
 
 
 PAYMENT_FILTERS = frozenset(BillPaymentQuery().fields)

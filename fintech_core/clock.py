@@ -29,6 +29,13 @@ def database_now() -> datetime:
     return instant
 
 
+def rfc3339(at: datetime | None) -> str | None:
+    """Write an instant as RFC 3339 in UTC with ``Z``; None stays null."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def business_day(at: datetime) -> date:
     """Return the business date on which the instant falls."""
     return at.astimezone(business_zone()).date()

@@ -4,7 +4,7 @@ import re
 import threading
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -146,7 +146,7 @@ class AmountField(serializers.Field[Decimal, Any, str, Any]):
             raise serializers.ValidationError(str(error), code="invalid_amount") from None
 
     def to_representation(self, value: Decimal) -> str:
-        """Write the amount plainly; answers use ``amount_text`` to give it its currency's decimals."""
+        """Write the amount plainly; answers use ``money.format_amount`` to give it its currency's decimals."""
         return f"{value:f}"
 
 
@@ -208,20 +208,8 @@ class AmountText(serializers.Field[Any, Any, str, Any]):
     def get_attribute(self, instance: Any) -> str | None:
         """Return the amount as text; None stays null."""
         amount = super().get_attribute(instance)
-        return None if amount is None else amount_text(amount, instance.currency)
+        return None if amount is None else money.format_amount(amount, instance.currency)
 
     def to_representation(self, value: str) -> str:
         """Write the text."""
         return value
-
-
-def amount_text(amount: Decimal, currency: str) -> str:
-    """Write an amount for an answer, with exactly its currency's decimals."""
-    return money.format_amount(amount, currency)
-
-
-def instant(value: datetime | None) -> str | None:
-    """Write an instant as RFC 3339 in UTC with ``Z``; None stays null."""
-    if value is None:
-        return None
-    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -17,7 +17,6 @@ from fintech_core.database.atomic import require_transaction
 from fintech_core.fields import SecretText
 from fintech_core.ids import uuid7
 from fintech_core.prepared import Statement, as_json_rows
-from fintech_core.serializers import instant
 from notifications.bell import Bell
 from notifications.catalogue import CATALOGUE
 from notifications.delivery import deliver_due
@@ -103,7 +102,7 @@ def _fact(type_name: str, name: str, value: Any) -> str | int | bool | None:
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, datetime):
-        return instant(value)
+        return clock.rfc3339(value)
     raise PayloadRefused(f"{type_name}: {name} is a {type(value).__name__}, no plain fact")
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from fintech_core import clock
 from fintech_core.exceptions import domain_problem
 from fintech_core.idempotency import Answer
-from fintech_core.serializers import amount_text, instant
+from fintech_core.money import format_amount
 from payments.enums import OPEN_INTENTS, IntentStatus
 from payments.errors import CheckoutDeclined
 from payments.models import PaymentIntent
@@ -23,15 +23,15 @@ def render(intent: PaymentIntent) -> dict[str, Any]:
         "reference": intent.reference,
         "status": intent.status,
         "gateway": intent.gateway,
-        "amount": amount_text(intent.amount, intent.currency),
+        "amount": format_amount(intent.amount, intent.currency),
         "currency": intent.currency,
-        "fee": amount_text(intent.fee, intent.currency),
+        "fee": format_amount(intent.fee, intent.currency),
         "checkout_url": intent.checkout_url or None,
-        "expires_at": instant(intent.expires_at),
+        "expires_at": clock.rfc3339(intent.expires_at),
         "transaction_id": None if intent.transaction_id is None else str(intent.transaction_id),
         "is_final": intent.status == IntentStatus.SUCCEEDED,
-        "next_poll_at": instant(_next_poll(intent)),
-        "created_at": instant(intent.created_at),
+        "next_poll_at": clock.rfc3339(_next_poll(intent)),
+        "created_at": clock.rfc3339(intent.created_at),
     }
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from fintech_core import clock
 from fintech_core.exceptions import domain_problem
 from fintech_core.idempotency import Answer
-from fintech_core.serializers import amount_text, instant
+from fintech_core.money import format_amount
 from transactions.enums import BulkItemStatus, BulkStatus
 from transactions.errors import BulkTransferFailed
 from transactions.models import BulkTransfer, BulkTransferItem
@@ -29,15 +29,15 @@ def render(bulk: BulkTransfer) -> dict[str, Any]:
         "status": bulk.status,
         "mode": bulk.mode,
         "currency": bulk.currency,
-        "amount": amount_text(sent, bulk.currency),
+        "amount": format_amount(sent, bulk.currency),
         "succeeded": bulk.succeeded,
         "failed": bulk.failed,
         "results": results(items),
-        "created_at": instant(bulk.created_at),
-        "completed_at": instant(bulk.completed_at),
+        "created_at": clock.rfc3339(bulk.created_at),
+        "completed_at": clock.rfc3339(bulk.completed_at),
         "is_final": not processing,
-        "next_poll_at": instant(clock.now() + POLL_AFTER) if processing else None,
-        "resolve_by": instant(bulk.created_at + RESOLVED_WITHIN) if processing else None,
+        "next_poll_at": clock.rfc3339(clock.now() + POLL_AFTER) if processing else None,
+        "resolve_by": clock.rfc3339(bulk.created_at + RESOLVED_WITHIN) if processing else None,
     }
 
 

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
+from fintech_core import clock
 from fintech_core.documents import Document
 from fintech_core.models import ApprovalRequest
 from fintech_core.money import for_people
-from fintech_core.serializers import instant
 from transactions.enums import ApprovalKind
 from transactions.models import Adjustment, ConversionQuote, ParkedCredit, Undoing
 
@@ -39,7 +39,7 @@ def describe_parked_credit(credit_id: UUID) -> Document | None:
         return None
     facts = {
         "id": str(row.pk),
-        "parked": instant(row.created_at) or "",
+        "parked": clock.rfc3339(row.created_at) or "",
         "parked by": row.parked_by.reference,
         "reason": row.reason,
         "status": row.status,
@@ -57,6 +57,6 @@ def describe_quote(quote_id: UUID) -> Document | None:
         "from": for_people(row.amount, row.from_currency),
         "to": for_people(row.amount_to, row.to_currency),
         "rate": f"{row.rate.normalize():f}",
-        "quoted": instant(row.created_at) or "",
+        "quoted": clock.rfc3339(row.created_at) or "",
     }
     return Document("Conversion quote", facts)

@@ -5,10 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from fintech_core import clock
 from fintech_core.documents import Document, describe
 from fintech_core.models import AuditRecord
 from fintech_core.money import for_people
-from fintech_core.serializers import instant
 from transactions.enums import Direction, TransactionStatus
 from transactions.models import LedgerEntry, ParkedCredit, Transaction
 
@@ -23,7 +23,7 @@ def explain(transaction: Transaction) -> Iterator[str]:
     yield ""
     yield "History"
     for at, what in sorted(_history(transaction)):
-        yield f"  {instant(at)}  {what}"
+        yield f"  {clock.rfc3339(at)}  {what}"
     if transaction.source_kind and transaction.source_id:
         yield ""
         yield from _document(
@@ -85,7 +85,7 @@ def _history(transaction: Transaction) -> Iterator[tuple[datetime, str]]:
     """Yield what happened to it, in no order."""
     held = transaction.hold_amount
     if held is not None:
-        until = f" until {instant(transaction.expires_at)}" if transaction.expires_at else ""
+        until = f" until {clock.rfc3339(transaction.expires_at)}" if transaction.expires_at else ""
         yield transaction.created_at, f"held {_text(held, transaction.currency)}{until}"
     if transaction.completed_at is not None:
         why = f" ({transaction.failure_code})" if transaction.failure_code else ""
@@ -110,10 +110,11 @@ def _document(kind: str, document: Document | None) -> Iterator[str]:
     yield f"Document: {document.title}"
     yield from _facts(dict(document.facts))
     for number, attempt in enumerate(document.attempts, start=1):
-        sent = f"sent {instant(attempt.sent_at)}" if attempt.sent_at else "not sent"
+        sent = f"sent {clock.rfc3339(attempt.sent_at)}" if attempt.sent_at else "not sent"
         outcome = f", {attempt.outcome}" if attempt.outcome else ""
+        made = clock.rfc3339(attempt.created_at)
         yield (
-            f"  attempt {number}: {attempt.vendor} {attempt.reference}, made {instant(attempt.created_at)}, {sent}:"
+            f"  attempt {number}: {attempt.vendor} {attempt.reference}, made {made}, {sent}:"
             f" {attempt.state}{outcome}"
         )
 

@@ -10,7 +10,6 @@ from decimal import Decimal
 
 from fintech_core import clock
 from fintech_core.money import format_amount
-from fintech_core.serializers import instant
 from transactions.errors import KycRequired, LimitExceeded
 from transactions.models import LimitRule
 from transactions.rule_table import RuleTable
@@ -107,7 +106,7 @@ def check_spend(limits: Limits, spent: Spent, amount: Decimal, at: datetime) -> 
                 used=format_amount(used, limits.currency),
                 remaining=format_amount(max(limit - used, ZERO), limits.currency),
                 currency=limits.currency,
-                resets_at=instant(resets_at),
+                resets_at=clock.rfc3339(resets_at),
                 how_to_fix="Raise your tier, or send less."
                 if limits.tier < 3
                 else "Send less, or wait for the reset.",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fintech_core import clock
 from fintech_core.idempotency import Answer
-from fintech_core.serializers import amount_text, instant
+from fintech_core.money import format_amount
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.models import PARKED_CREDIT, ParkedCredit, Transaction
 from users.models import User
@@ -54,18 +54,18 @@ def render(transaction: Transaction, *, viewer_id: UUID, links: Links | None = N
         "type": transaction.type,
         "status": transaction.status,
         "direction": direction,
-        "amount": amount_text(amount, currency),
-        "fee": amount_text(fee, currency),
-        "total": amount_text(amount + fee, currency),
+        "amount": format_amount(amount, currency),
+        "fee": format_amount(fee, currency),
+        "total": format_amount(amount + fee, currency),
         "currency": currency,
         "counterparty": {"name": counterparty_name(transaction, viewer_id)},
         "description": transaction.description,
         "metadata": {} if received else transaction.metadata,
-        "created_at": instant(transaction.created_at),
-        "completed_at": instant(transaction.completed_at),
+        "created_at": clock.rfc3339(transaction.created_at),
+        "completed_at": clock.rfc3339(transaction.completed_at),
         "is_final": not pending,
-        "next_poll_at": instant(clock.now() + POLL_AFTER) if pending else None,
-        "resolve_by": instant(transaction.created_at + RESOLVED_WITHIN) if pending else None,
+        "next_poll_at": clock.rfc3339(clock.now() + POLL_AFTER) if pending else None,
+        "resolve_by": clock.rfc3339(transaction.created_at + RESOLVED_WITHIN) if pending else None,
         "failure": _failure(transaction),
         "conversion": conversion_of(transaction),
         "reverses": None if transaction.reverses_id is None else str(transaction.reverses_id),
@@ -181,9 +181,9 @@ def _waiting(parked: ParkedCredit | None, direction: str) -> dict[str, Any] | No
         "status": parked.status,
         "reason": parked.reason,
         "parked_by": str(parked.parked_by_id),
-        "parked_at": instant(parked.created_at),
+        "parked_at": clock.rfc3339(parked.created_at),
         "released_by": None if parked.released_by_id is None else str(parked.released_by_id),
-        "released_at": instant(parked.released_at),
+        "released_at": clock.rfc3339(parked.released_at),
     }
 
 
@@ -200,7 +200,7 @@ def conversion_of(transaction: Transaction) -> dict[str, str] | None:
     """Return the other currency's side of a conversion, or None."""
     if transaction.converted_amount is None:
         return None
-    amount = amount_text(transaction.converted_amount, transaction.converted_currency)
+    amount = format_amount(transaction.converted_amount, transaction.converted_currency)
     return {
         "amount_to": amount,
         "currency_to": transaction.converted_currency,

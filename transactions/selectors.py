@@ -14,7 +14,6 @@ from fintech_core.models import ApprovalRequest
 from fintech_core.money import format_amount
 from fintech_core.pagination import Either
 from fintech_core.prepared import PendingRow, PreparedRead
-from fintech_core.serializers import instant
 from transactions import limits
 from transactions.enums import REFUNDABLE, ApprovalKind, TransactionStatus, TransactionType
 from transactions.limits import Spent
@@ -236,7 +235,7 @@ def _limits_of_wallet(wallet: Wallet, tier: int, at: datetime) -> dict[str, Any]
             "remaining": None
             if limit is None
             else format_amount(max(limit - used, limits.ZERO), wallet.currency),
-            "resets_at": instant(resets_at),
+            "resets_at": clock.rfc3339(resets_at),
         }
         for name, limit, used, resets_at in rows
     }

@@ -6,7 +6,8 @@ from django.conf import settings
 from rest_framework import serializers
 
 from fintech_core import clock
-from fintech_core.serializers import CurrencyField, QueryParameters, Request, Text, amount_text, instant
+from fintech_core.money import format_amount
+from fintech_core.serializers import CurrencyField, QueryParameters, Request, Text
 from wallet.enums import WalletKind, WalletStatus
 from wallet.models import Wallet
 
@@ -56,9 +57,9 @@ class WalletResponse(serializers.Serializer[Any]):
             "id": str(instance.pk),
             "kind": instance.kind,
             "currency": instance.currency,
-            "balance": amount_text(instance.balance, instance.currency),
-            "held": amount_text(instance.held, instance.currency),
-            "available": amount_text(instance.available, instance.currency),
+            "balance": format_amount(instance.balance, instance.currency),
+            "held": format_amount(instance.held, instance.currency),
+            "available": format_amount(instance.available, instance.currency),
             "status": instance.status,
-            "as_of": instant(clock.now()),
+            "as_of": clock.rfc3339(clock.now()),
         }

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from billers import tasks
 from billers.models import BillPayment
-from fintech_core.serializers import instant
+from fintech_core import clock
 from tests.billers import bench
 from tests.billers.phone import PAYMENT_FIELDS, faults, get, problem
 from tests.sandbox.actors import Merchant
@@ -129,7 +129,7 @@ class TestOne:
         body = get(api(ada), f"/bills/payments/{payment.pk}").json()
         assert set(body) == PAYMENT_FIELDS
         assert (body["reference"], body["transaction_id"]) == (payment.reference, str(payment.transaction_id))
-        assert body["resolve_by"] == instant(payment.created_at + timedelta(hours=24))
+        assert body["resolve_by"] == clock.rfc3339(payment.created_at + timedelta(hours=24))
 
     def test_one_that_failed_says_why(self, api: Api, ada: User) -> None:
         payment = bench.end_as(bench.new_payment(ada), "amount_too_small")

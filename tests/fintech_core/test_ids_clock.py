@@ -3,7 +3,7 @@
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
@@ -73,3 +73,16 @@ class TestBusinessDay:
 
     def test_now_is_aware(self) -> None:
         assert clock.now().utcoffset() is not None
+
+
+class TestInstants:
+    @pytest.mark.parametrize(
+        ("value", "told"),
+        [
+            (datetime(2026, 3, 4, 5, 6, 7, 8, tzinfo=UTC), "2026-03-04T05:06:07.000008Z"),
+            (datetime(2026, 3, 4, 1, 0, tzinfo=timezone(timedelta(hours=1))), "2026-03-04T00:00:00.000000Z"),
+            (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00.000000Z"),
+        ],
+    )
+    def test_are_written_as_the_rfc_has_them(self, value: datetime, told: str) -> None:
+        assert clock.rfc3339(value) == told

@@ -2,7 +2,6 @@
 
 import gc
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from threading import Barrier
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from rest_framework import serializers
 
-from fintech_core.serializers import MoneyRequest, Request, Text, instant
+from fintech_core.serializers import MoneyRequest, Request, Text
 
 GOOD = {"amount": "1.00", "currency": "NGN"}
 
@@ -104,16 +103,3 @@ class TestReadingABody:
             assert gc.collect() == 0
         finally:
             gc.enable()
-
-
-class TestInstants:
-    @pytest.mark.parametrize(
-        ("value", "told"),
-        [
-            (datetime(2026, 3, 4, 5, 6, 7, 8, tzinfo=UTC), "2026-03-04T05:06:07.000008Z"),
-            (datetime(2026, 3, 4, 1, 0, tzinfo=timezone(timedelta(hours=1))), "2026-03-04T00:00:00.000000Z"),
-            (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00.000000Z"),
-        ],
-    )
-    def test_are_written_as_the_rfc_has_them(self, value: datetime, told: str) -> None:
-        assert instant(value) == told

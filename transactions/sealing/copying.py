@@ -14,7 +14,6 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from fintech_core import clock
-from fintech_core.serializers import instant
 from transactions.models import LedgerSeal
 from transactions.sealing import canonical
 from transactions.sealing.chain import Cut, complete_until, facts_of
@@ -62,7 +61,7 @@ def _lines(cursor: CursorWrapper, cut: Cut, copy: Copy) -> Iterator[bytes]:
         {
             "fact": "header",
             "format": canonical.FORMAT,
-            "exported_at": instant(clock.now()),
+            "exported_at": clock.rfc3339(clock.now()),
             "through_entry": cut.entry,
             "through_hold": cut.hold,
         }

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fintech_core.serializers import instant
+from fintech_core import clock
 from transactions.models import LedgerSeal
 
 
@@ -36,7 +36,7 @@ class Head:
         """Describe a link."""
         return cls(
             seal.number, seal.chain, seal.mac, seal.key_id, seal.through_entry, seal.through_hold,
-            instant(seal.sealed_at) or "",
+            clock.rfc3339(seal.sealed_at) or "",
         )  # fmt: skip
 
 

@@ -4,8 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
+from fintech_core import clock
 from fintech_core.models import ApprovalRequest, ApprovalStatus
-from fintech_core.serializers import QueryParameters, Request, Text, amount_text, instant
+from fintech_core.money import format_amount
+from fintech_core.serializers import QueryParameters, Request, Text
 from transactions.enums import ApprovalKind, Direction
 
 
@@ -65,13 +67,13 @@ class ApprovalResponse(serializers.Serializer[Any]):
             "kind": instance.kind,
             "status": instance.status,
             **_terms(instance),
-            "amount": amount_text(instance.amount, instance.currency),
+            "amount": format_amount(instance.amount, instance.currency),
             "currency": instance.currency,
             "reason": instance.reason,
             "requested_by": str(instance.requested_by_id),
-            "requested_at": instant(instance.requested_at),
+            "requested_at": clock.rfc3339(instance.requested_at),
             "decided_by": None if instance.decided_by_id is None else str(instance.decided_by_id),
-            "decided_at": instant(instance.decided_at),
+            "decided_at": clock.rfc3339(instance.decided_at),
             "transaction_id": None if instance.result_id is None else str(instance.result_id),
         }
 
@@ -82,7 +84,7 @@ def _terms(asked: ApprovalRequest) -> dict[str, Any]:
         return {
             "wallet": str(correction.wallet_id),
             "direction": correction.direction,
-            "effective_at": instant(correction.effective_at),
+            "effective_at": clock.rfc3339(correction.effective_at),
             "undoes": None,
             "book_shortfall": None,
         }

@@ -4,8 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from fintech_core import money
-from fintech_core.serializers import CurrencyField, PinField, Request, Text, Uuid, amount_text, instant
+from fintech_core import clock, money
+from fintech_core.money import format_amount
+from fintech_core.serializers import CurrencyField, PinField, Request, Text, Uuid
 from transactions.models import ConversionQuote
 
 
@@ -46,12 +47,12 @@ class ConversionQuoteResponse(serializers.Serializer[Any]):
             "quote_id": str(instance.pk),
             "from_currency": given,
             "to_currency": instance.to_currency,
-            "amount": amount_text(instance.amount, given),
-            "fee": amount_text(instance.fee, given),
-            "total": amount_text(instance.amount + instance.fee, given),
+            "amount": format_amount(instance.amount, given),
+            "fee": format_amount(instance.fee, given),
+            "total": format_amount(instance.amount + instance.fee, given),
             "rate": f"{instance.rate:f}",
-            "amount_to": amount_text(instance.amount_to, instance.to_currency),
-            "expires_at": instant(instance.expires_at),
+            "amount_to": format_amount(instance.amount_to, instance.to_currency),
+            "expires_at": clock.rfc3339(instance.expires_at),
         }
 
 

@@ -4,7 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from fintech_core.serializers import QueryParameters, amount_text, instant
+from fintech_core import clock
+from fintech_core.money import format_amount
+from fintech_core.serializers import QueryParameters
 from transactions.enums import TransactionType
 from transactions.receipts.reading import NOT_REAL, REAL, REVERSED, Receipt, Verdict
 from transactions.rendering import conversion_of
@@ -48,15 +50,15 @@ class ReceiptResponse(serializers.Serializer[Any]):
             "transaction_id": str(booked.pk),
             "reference": booked.reference,
             "type": booked.type,
-            "amount": amount_text(instance.amount, booked.currency),
-            "fee": amount_text(instance.fee, booked.currency),
-            "total": amount_text(instance.total, booked.currency),
+            "amount": format_amount(instance.amount, booked.currency),
+            "fee": format_amount(instance.fee, booked.currency),
+            "total": format_amount(instance.total, booked.currency),
             "currency": booked.currency,
             "sender": {"name": instance.sender},
             "receiver": {"name": instance.receiver},
             "description": booked.description,
             "conversion": conversion_of(booked),
-            "completed_at": instant(booked.completed_at),
+            "completed_at": clock.rfc3339(booked.completed_at),
             "code": instance.code,
             "verify_url": instance.verify_url,
         }
@@ -83,11 +85,11 @@ class VerdictResponse(serializers.Serializer[Any]):
         return {
             "result": instance.result,
             "type": booked.type,
-            "amount": amount_text(booked.amount, booked.currency),
+            "amount": format_amount(booked.amount, booked.currency),
             "currency": booked.currency,
             "sender": {"name": instance.sender},
             "receiver": {"name": instance.receiver},
-            "completed_at": instant(booked.completed_at),
-            "reversed_at": instant(instance.reversed_at),
-            "refunded_amount": amount_text(instance.refunded, booked.currency),
+            "completed_at": clock.rfc3339(booked.completed_at),
+            "reversed_at": clock.rfc3339(instance.reversed_at),
+            "refunded_amount": format_amount(instance.refunded, booked.currency),
         }

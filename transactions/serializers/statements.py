@@ -7,14 +7,8 @@ from django.conf import settings
 from rest_framework import serializers
 
 from fintech_core import clock
-from fintech_core.serializers import (
-    CurrencyField,
-    DayField,
-    InstantField,
-    QueryParameters,
-    amount_text,
-    instant,
-)
+from fintech_core.money import format_amount
+from fintech_core.serializers import CurrencyField, DayField, InstantField, QueryParameters
 from transactions.enums import BalanceClock
 from transactions.serializers.transactions import WalletLineResponse, wallet_line
 from transactions.statements.statement import Statement
@@ -94,11 +88,11 @@ class StatementResponse(serializers.Serializer[Any]):
             "from_on": instance.first.isoformat(),
             "to_on": instance.last.isoformat(),
             "is_final": instance.is_final,
-            "until_at": instant(instance.until),
-            "opening_balance": amount_text(instance.opening, currency),
-            "money_in": amount_text(instance.money_in, currency),
-            "money_out": amount_text(instance.money_out, currency),
-            "closing_balance": amount_text(instance.closing, currency),
+            "until_at": clock.rfc3339(instance.until),
+            "opening_balance": format_amount(instance.opening, currency),
+            "money_in": format_amount(instance.money_in, currency),
+            "money_out": format_amount(instance.money_out, currency),
+            "closing_balance": format_amount(instance.closing, currency),
             "count": instance.count,
             "lines": [wallet_line(line.entry, line.counterparty) for line in instance.lines()],
         }

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db.models import Q
 from rest_framework import serializers
 
+from fintech_core import clock
+from fintech_core.money import format_amount
 from fintech_core.pagination import Either
 from fintech_core.serializers import (
     AmountField,
@@ -18,8 +20,6 @@ from fintech_core.serializers import (
     QueryParameters,
     Request,
     Text,
-    amount_text,
-    instant,
 )
 from transactions.chart import SUSPENSE
 from transactions.enums import Direction, ParkedCreditStatus, TransactionStatus, TransactionType
@@ -192,9 +192,9 @@ class EntryResponse(serializers.Serializer[Any]):
         return {
             "account": account,
             "direction": instance.direction,
-            "amount": amount_text(instance.amount, instance.currency),
+            "amount": format_amount(instance.amount, instance.currency),
             "currency": instance.currency,
-            "balance_after": None if after is None else amount_text(after, instance.currency),
+            "balance_after": None if after is None else format_amount(after, instance.currency),
         }
 
     def _somebody_else(self, movement: Transaction) -> User | None:
@@ -230,13 +230,13 @@ def wallet_line(entry: LedgerEntry, counterparty: str) -> dict[str, Any]:
         "reference": booked.reference,
         "type": booked.type,
         "direction": "in" if entry.direction == Direction.CREDIT else "out",
-        "amount": amount_text(entry.amount, entry.currency),
+        "amount": format_amount(entry.amount, entry.currency),
         "currency": entry.currency,
-        "balance_after": None if balance is None else amount_text(balance, entry.currency),
+        "balance_after": None if balance is None else format_amount(balance, entry.currency),
         "counterparty": {"name": counterparty},
         "description": booked.description,
-        "created_at": instant(entry.created_at),
-        "effective_at": instant(entry.effective_at),
+        "created_at": clock.rfc3339(entry.created_at),
+        "effective_at": clock.rfc3339(entry.effective_at),
     }
 
 

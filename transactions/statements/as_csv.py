@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from fintech_core import clock
 from fintech_core.money import format_amount
-from fintech_core.serializers import instant
 from transactions.enums import Direction
 from transactions.statements.statement import Line, Statement
 
@@ -39,7 +38,7 @@ def _cells(line: Line) -> tuple[str, ...]:
     amount = format_amount(entry.amount, currency)
     into = entry.direction == Direction.CREDIT
     return (
-        instant(entry.created_at) or "",
+        clock.rfc3339(entry.created_at) or "",
         clock.business_day(entry.created_at).isoformat(),
         booked.type,
         harmless(booked.reference),
@@ -49,7 +48,7 @@ def _cells(line: Line) -> tuple[str, ...]:
         "" if into else amount,
         format_amount(entry.wallet_balance_after or Decimal(0), currency),
         currency,
-        instant(entry.effective_at) or "",
+        clock.rfc3339(entry.effective_at) or "",
     )
 
 

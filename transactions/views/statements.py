@@ -8,9 +8,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from fintech_core import clock
 from fintech_core.api import ApiViewSet
 from fintech_core.formats import MEDIA_TYPES, DocumentViewSet
-from fintech_core.serializers import amount_text, instant
+from fintech_core.money import format_amount
 from fintech_core.throttling import Rate
 from transactions.enums import BalanceClock
 from transactions.serializers.statements import (
@@ -42,9 +43,9 @@ class PastViewSet(ApiViewSet):
         wallet = get_main_wallet(user_id=signed_in_user(request).pk, currency=query["currency"])
         balance = past.balance_at(wallet=wallet, at=query["at"], by=BalanceClock(query["clock"]))
         told = {
-            "balance": amount_text(balance, wallet.currency),
+            "balance": format_amount(balance, wallet.currency),
             "currency": wallet.currency,
-            "at": instant(query["at"]),
+            "at": clock.rfc3339(query["at"]),
         }
         return Response(told)
 

@@ -12,7 +12,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from fintech_core import clock
 from fintech_core.money import format_amount
-from fintech_core.serializers import instant
 from fintech_core.watermark import WatermarkStalled
 from transactions.balances import AccountBalance, TrialBalance, trial_balance
 from transactions.statements.as_csv import harmless
@@ -75,7 +74,7 @@ class Command(BaseCommand):
             writer.writerow([harmless(cell) for cell in _cells(row)])
 
     def _print_table(self, found: TrialBalance) -> None:
-        self.stdout.write(f"Trial balance as of {instant(found.as_of)}")
+        self.stdout.write(f"Trial balance as of {clock.rfc3339(found.as_of)}")
         for total in found.sums:
             rows = [_cells(row) for row in found.accounts if row.currency == total.currency and row.balance]
             sums = (_text(total.debits, total.currency), _text(total.credits, total.currency))
@@ -106,7 +105,7 @@ def _text(amount: Any, currency: str) -> str:
 
 def _as_dict(found: TrialBalance) -> dict[str, Any]:
     return {
-        "as_of": instant(found.as_of),
+        "as_of": clock.rfc3339(found.as_of),
         "balanced": found.balanced,
         "accounts": [
             {
