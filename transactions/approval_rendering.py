@@ -8,8 +8,8 @@ from fintech_core.approvals import ApprovalRejected
 from fintech_core.exceptions import domain_problem
 from fintech_core.idempotency import Answer
 from fintech_core.models import ApprovalRequest, ApprovalStatus
-from transactions.rendering import render, with_parties
-from transactions.selectors import get_approval
+from transactions.rendering import render
+from transactions.selectors import get_approval, with_parties
 
 DOCUMENT = "approval"
 APPROVALS = "/api/v1/admin/approvals"

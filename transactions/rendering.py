@@ -11,8 +11,9 @@ from fintech_core.idempotency import Answer
 from fintech_core.money import format_amount
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.models import PARKED_CREDIT, ParkedCredit, Transaction
+from transactions.selectors import with_parties
 from users.models import User
-from users.past_names import PersonName
+from users.names import PersonName, masked_name
 
 POLL_AFTER = timedelta(seconds=5)
 RESOLVED_WITHIN = timedelta(hours=24)
@@ -87,13 +88,6 @@ def answer(transaction_id: UUID) -> Answer:
     )
 
 
-def with_parties() -> Any:
-    """Return transactions with everything that rendering reads, in a fixed number of queries."""
-    return Transaction.objects.select_related(
-        "from_user", "to_user", "reverses", "reversed_by", "parked_credit"
-    ).prefetch_related("refunds")
-
-
 def amount_for(transaction: Transaction, viewer_id: UUID) -> Decimal:
     """Return what moved for this side, in major units, without a fee.
 
@@ -153,11 +147,6 @@ def named(transaction: Transaction, person: User | PersonName | None) -> str:
     ):
         return transaction.description
     return str(transaction.get_type_display())
-
-
-def masked_name(person: User | PersonName) -> str:
-    """Return a name that its owner's friends recognise and a stranger cannot look up: ``Chidi O.``"""
-    return f"{person.first_name} {person.last_name[:1]}.".strip()
 
 
 def is_release(transaction: Transaction) -> bool:

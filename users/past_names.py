@@ -17,21 +17,11 @@ from django.db import transaction
 
 from fintech_core.models import AuditRecord
 from users.models import User
+from users.names import PersonName
 
 PROFILE_CHANGED: Final = "user.profile_changed"
 NAMES: Final = ("first_name", "last_name")
 _TIME = itemgetter(0)
-
-
-@dataclass(frozen=True, slots=True)
-class PersonName:
-    """What somebody was called at one time."""
-
-    first_name: str
-    last_name: str
-
-    def __str__(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip()
 
 
 @dataclass(frozen=True, slots=True)

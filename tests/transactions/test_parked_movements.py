@@ -21,10 +21,10 @@ from tests.transactions.test_pages import ids, pages
 from transactions import selectors
 from transactions.drafts import Post
 from transactions.models import ParkedCredit, Transaction
-from transactions.rendering import masked_name
 from transactions.services.releasing import release_for
 from transactions.verification import verify
 from users.models import User
+from users.names import masked_name
 from wallet.models import Wallet
 from wallet.services import ensure_cashback_wallet, freeze_wallet, unfreeze_wallet
 

@@ -16,12 +16,11 @@ from transactions.rendering import (
     counterparty_name,
     fee_for,
     is_release,
-    masked_name,
     parked_credit_of,
-    with_parties,
 )
-from transactions.selectors import get_transaction_for, refunded_so_far
+from transactions.selectors import get_transaction_for, refunded_so_far, with_parties
 from users.models import User
+from users.names import masked_name
 
 REAL, REVERSED, NOT_REAL = "real", "reversed", "not_real"
 

@@ -24,8 +24,9 @@ from fintech_core.serializers import (
 from transactions.chart import SUSPENSE
 from transactions.enums import Direction, ParkedCreditStatus, TransactionStatus, TransactionType
 from transactions.models import LedgerEntry, Transaction
-from transactions.rendering import counterparty_name, masked_name
+from transactions.rendering import counterparty_name
 from users.models import User
+from users.names import masked_name
 
 MAX_METADATA_KEYS = 20
 MAX_METADATA_TEXT = 500

@@ -26,9 +26,9 @@ from transactions.errors import (
     WalletFrozen,
 )
 from transactions.models import BulkTransfer, BulkTransferItem, Transaction
-from transactions.rendering import masked_name
 from transactions.services.ledger import TransactionService
 from users.models import User
+from users.names import masked_name
 from wallet.enums import WalletKind
 from wallet.errors import PreconditionFailed
 from wallet.models import Wallet

@@ -12,10 +12,10 @@ from notifications.services import EventDraft, publish_many
 from transactions.drafts import TransactionDraft, transfer_draft
 from transactions.errors import RecipientCannotReceive, RecipientNotFound, SameWallet
 from transactions.models import Transaction
-from transactions.rendering import masked_name
 from transactions.selectors import find_recipient, prefetch_wallet_of
 from transactions.services.ledger import TransactionService
 from users.models import User
+from users.names import masked_name
 from wallet.models import Wallet
 from wallet.selectors import PendingMainWallet, prefetch_main_wallet
 

@@ -23,7 +23,8 @@ from transactions.models import LedgerEntry
 from transactions.rendering import counterparty_id, named
 from transactions.statements import past
 from transactions.statements.past import ZERO
-from users.past_names import PastNames, PersonName, names_since
+from users.names import PersonName
+from users.past_names import PastNames, names_since
 from wallet.models import Wallet
 
 BATCH = 1_000
