@@ -130,14 +130,18 @@ class CurrencyField(serializers.Field[str, Any, str, Any]):
 class AmountField(serializers.Field[Decimal, Any, str, Any]):
     """A positive amount in major units, as a decimal string with no more decimals than its currency has.
 
-    The currency is the field ``currency`` of the body where it holds an enabled code, else the one of the context,
-    else the default currency.
+    The currency is the field ``currency_field`` of the body where it holds an enabled code, else the one of the
+    context, else the default currency.
     """
+
+    def __init__(self, *, currency_field: str = "currency", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.currency_field = currency_field
 
     def to_internal_value(self, data: Any) -> Decimal:
         """Read an amount; raises ValidationError with code ``invalid_amount``."""
         body = getattr(self.root, "initial_data", None)
-        currency = body.get("currency") if isinstance(body, Mapping) else None
+        currency = body.get(self.currency_field) if isinstance(body, Mapping) else None
         if not isinstance(currency, str) or not money.is_enabled(currency):
             currency = self.context.get("currency", settings.DEFAULT_CURRENCY)
         try:

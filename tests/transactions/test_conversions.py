@@ -264,7 +264,8 @@ class TestRoutes:
     @pytest.mark.parametrize(
         ("changes", "status", "code"),
         [
-            ({"amount": 155000}, 400, "invalid"),
+            ({"amount": 155000}, 400, "invalid_amount"),
+            ({"amount": " 155000"}, 400, "invalid_amount"),
             ({"amount": "1.005"}, 400, "invalid_amount"),
             ({"amount": "-1"}, 400, "invalid_amount"),
             ({"amount": "1.5", "from_currency": "JPY"}, 400, "invalid_amount"),

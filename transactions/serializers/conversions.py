@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from fintech_core import clock, money
+from fintech_core import clock
 from fintech_core.money import format_amount
-from fintech_core.serializers import CurrencyField, PinField, Request, Text, Uuid
+from fintech_core.serializers import AmountField, CurrencyField, PinField, Request, Uuid
 from transactions.models import ConversionQuote
 
 
@@ -15,16 +15,7 @@ class ConversionQuoteRequest(Request):
 
     from_currency = CurrencyField()
     to_currency = CurrencyField()
-    amount = Text(max_length=24)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Read the amount in the currency that is given."""
-        try:
-            amount = money.parse_amount(attrs["amount"], attrs["from_currency"])
-        except money.InvalidAmount as error:
-            detail = serializers.ErrorDetail(str(error), code="invalid_amount")
-            raise serializers.ValidationError({"amount": [detail]}) from None
-        return {**attrs, "amount": amount}
+    amount = AmountField(currency_field="from_currency")
 
 
 class ConversionQuoteResponse(serializers.Serializer[Any]):
