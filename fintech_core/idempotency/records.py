@@ -14,6 +14,7 @@ from fintech_core import clock
 from fintech_core.exceptions import DomainError
 from fintech_core.models import IdempotencyRecord
 from fintech_core.prepared import PendingRow, PreparedInsert, PreparedRead
+from fintech_core.retention import delete_in_batches
 
 KEPT_FOR = timedelta(days=30)
 FORGET_BATCH = 1_000
@@ -142,14 +143,7 @@ def store(scope: Scope, answer: Answer) -> None:
 def forget_expired(*, now: datetime) -> int:
     """Delete records older than ``KEPT_FOR`` and return how many; in batches, each a short transaction."""
     expired = IdempotencyRecord.objects.filter(created_at__lt=now - KEPT_FOR).order_by("created_at")
-    forgotten = 0
-    for _ in range(FORGET_BATCHES):
-        batch = IdempotencyRecord.objects.filter(pk__in=expired.values("pk")[:FORGET_BATCH])
-        count, _ = batch.delete()
-        forgotten += count
-        if count < FORGET_BATCH:
-            break
-    return forgotten
+    return delete_in_batches(expired, batch=FORGET_BATCH, batches=FORGET_BATCHES)
 
 
 def _dumps(body: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from django.db.models import Q
 
 from fintech_core import attempts, audit, clock, crashpoints, jobs, state
 from fintech_core.exceptions import NotFound
+from fintech_core.retention import delete_in_batches
 from payments import ladders
 from payments.enums import UNFINISHED_WEBHOOKS, WEBHOOK_SOURCES, Trust, WebhookStatus
 from payments.errors import InvalidSignature, WebhookNotDead
@@ -35,7 +36,8 @@ log = structlog.get_logger(__name__)
 
 LEASE = attempts.lease_for(vendor_calls=2)
 SWEEP_LIMIT = 200
-CLEANUP_BATCH = 1000
+CLEANUP_BATCH = 1_000
+CLEANUP_BATCHES = 1_000
 # A job that dies over an event again and again must not do so for ever.
 MAX_CLAIMS = 200
 KEPT_FOR = timedelta(days=90)
@@ -203,7 +205,4 @@ def clean_up(*, now: datetime) -> int:
     """Delete finished events that are older than 90 days; dead ones wait for a person. Returns how many."""
     done = (WebhookStatus.PROCESSED, WebhookStatus.IGNORED)
     old = WebhookEvent.objects.filter(status__in=done, received_at__lt=now - KEPT_FOR)
-    deleted = 0
-    while batch := list(old.values_list("pk", flat=True)[:CLEANUP_BATCH]):
-        deleted += WebhookEvent.objects.filter(pk__in=batch).delete()[0]
-    return deleted
+    return delete_in_batches(old, batch=CLEANUP_BATCH, batches=CLEANUP_BATCHES)

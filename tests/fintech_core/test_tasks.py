@@ -50,6 +50,17 @@ class TestForgettingKeys:
         assert idempotency.forget_expired(now=now) == 5
         assert IdempotencyRecord.objects.count() == 0
 
+    def test_a_call_ends_after_its_batches_and_the_oldest_go_first(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(records, "FORGET_BATCH", 2)
+        monkeypatch.setattr(records, "FORGET_BATCHES", 2)
+        now = clock.now()
+        made = [remember(now - timedelta(days=31 + days)) for days in range(5)]
+        assert idempotency.forget_expired(now=now) == 4
+        assert list(IdempotencyRecord.objects.all()) == made[:1]
+        assert idempotency.forget_expired(now=now) == 1
+
     def test_the_job_keeps_a_record_of_its_run(self) -> None:
         remember(clock.now() - timedelta(days=40))
         tasks.cleanup_idempotency_records()

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from fintech_core import clock
 from fintech_core.models import AuditRecord
 from payments import tasks
 from payments.enums import IntentStatus, WebhookStatus
@@ -243,6 +245,15 @@ class TestProcessing:
         with later(91 * 86400):
             tasks.cleanup_old_webhook_events()
         assert WebhookEvent.objects.get().pk == dead.pk
+
+    def test_a_clean_up_ends_after_its_batches(self, monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+        monkeypatch.setattr(inbox, "CLEANUP_BATCH", 1)
+        monkeypatch.setattr(inbox, "CLEANUP_BATCHES", 2)
+        for number in range(3):
+            deliver(b'{"event":"invoice.create","data":{"id":%d}}' % number)
+        in_a_year = clock.now() + timedelta(days=365)
+        assert inbox.clean_up(now=in_a_year) == 2
+        assert inbox.clean_up(now=in_a_year) == 1
 
 
 def test_webhook_routes_are_open_and_not_throttled(db: None, api: Callable[..., APIClient]) -> None:

@@ -15,6 +15,7 @@ from django.db import transaction as db
 
 from fintech_core.exceptions import FieldError, NotFound
 from fintech_core.money import format_amount
+from fintech_core.retention import delete_in_batches
 from notifications.services import publish
 from transactions import chart, fees
 from transactions.drafts import (
@@ -106,13 +107,7 @@ def convert(*, user: User, quote_id: UUID, now: datetime, if_match: str | None =
 def forget_quotes(*, now: datetime) -> int:
     """Delete quotes that nobody took and that expired long ago; return how many. In batches, each short."""
     stale = ConversionQuote.objects.filter(transaction=None, expires_at__lt=now - KEPT_FOR)
-    forgotten = 0
-    for _ in range(FORGET_BATCHES):
-        count, _ = ConversionQuote.objects.filter(pk__in=stale.values("pk")[:FORGET_BATCH]).delete()
-        forgotten += count
-        if count < FORGET_BATCH:
-            break
-    return forgotten
+    return delete_in_batches(stale, batch=FORGET_BATCH, batches=FORGET_BATCHES)
 
 
 def _own_wallets(user: User, from_currency: str, to_currency: str) -> tuple[Wallet, Wallet]:

@@ -23,6 +23,7 @@ from django.db.models import Exists, OuterRef
 from fintech_core import audit, crashpoints
 from fintech_core.database.atomic import require_transaction
 from fintech_core.exceptions import DomainError, NotFound
+from fintech_core.retention import delete_in_batches
 from notifications.services import publish
 from users import tokens
 from users.devices import Device
@@ -32,7 +33,8 @@ from users.models import RefreshToken, Session, User
 
 TOKEN_BYTES = 32
 KEPT_FOR = timedelta(days=90)
-FORGET_AT_ONCE = 5_000
+FORGET_BATCH = 1_000
+FORGET_BATCHES = 5
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -196,6 +198,4 @@ def forget_ended(*, now: datetime) -> int:
     long_gone = now - KEPT_FOR
     alive = RefreshToken.objects.filter(session=OuterRef("pk"), expires_at__gt=long_gone)
     ended = Session.objects.filter(~Exists(alive), last_seen_at__lte=long_gone)
-    doomed = list(ended.order_by("last_seen_at").values_list("pk", flat=True)[:FORGET_AT_ONCE])
-    Session.objects.filter(pk__in=doomed).delete()
-    return len(doomed)
+    return delete_in_batches(ended.order_by("last_seen_at"), batch=FORGET_BATCH, batches=FORGET_BATCHES)
