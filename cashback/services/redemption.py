@@ -12,6 +12,7 @@ from fintech_core import money
 from notifications.services import publish
 from transactions.drafts import Leg, TransactionDraft, credit_wallet, debit_wallet
 from transactions.errors import InsufficientFunds, RecipientCannotReceive, WalletFrozen
+from transactions.events import facts_of
 from transactions.models import Transaction
 from transactions.services import TransactionService
 from users.models import User
@@ -41,13 +42,7 @@ def redeem(
         posted = TransactionService.post(draft, now=now)
     except RecipientCannotReceive as refusal:
         raise _why_not(main) from refusal
-    payload = {
-        "amount": money.format_amount(posted.amount, currency),
-        "currency": currency,
-        "transaction_id": str(posted.pk),
-        "reference": posted.reference,
-    }
-    publish(type="cashback.redeemed", user_id=user.pk, payload=payload)
+    publish(type="cashback.redeemed", user_id=user.pk, payload=facts_of(posted))
     return posted
 
 

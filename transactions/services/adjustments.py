@@ -19,6 +19,7 @@ from transactions.drafts import (
     debit_wallet,
 )
 from transactions.enums import ApprovalKind, Direction, TransactionType
+from transactions.events import facts_of
 from transactions.models import Adjustment
 from transactions.rights import ASK
 from transactions.services import months
@@ -83,11 +84,8 @@ def book_adjustment(*, adjustment_id: UUID, checker: User, reason: str, now: dat
         type="wallet.adjusted",
         user_id=asked.wallet.owner_id,
         payload={
-            "transaction_id": str(booked.pk),
-            "reference": booked.reference,
+            **facts_of(booked),
             "direction": "in" if asked.direction == Direction.CREDIT else "out",
-            "amount": format_amount(asked.amount, asked.currency),
-            "currency": asked.currency,
         },
     )
     return asked

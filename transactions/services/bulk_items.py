@@ -11,8 +11,7 @@ from django.db import connection
 from django.db import transaction as db
 
 from fintech_core.exceptions import DomainError
-from fintech_core.money import format_amount
-from notifications.services import EventDraft, publish_many
+from notifications.services import publish_many
 from transactions import selectors
 from transactions.drafts import Source, TransactionDraft, transfer_draft
 from transactions.enums import BulkItemStatus, BulkMode
@@ -25,10 +24,10 @@ from transactions.errors import (
     TooManyUnknownRecipients,
     WalletFrozen,
 )
+from transactions.events import transfer_received
 from transactions.models import BulkTransfer, BulkTransferItem, Transaction
 from transactions.services.ledger import TransactionService
 from users.models import User
-from users.names import masked_name
 from wallet.enums import WalletKind
 from wallet.errors import PreconditionFailed
 from wallet.models import Wallet
@@ -194,19 +193,5 @@ def _draft(bulk: BulkTransfer, row: BulkTransferItem) -> TransactionDraft:
 def _tell_receivers(sender: User, rows: Iterable[BulkTransferItem]) -> None:
     """Tell each receiver; the sender is told once, when the whole is done."""
     publish_many(
-        [
-            EventDraft(
-                "transfer.received",
-                row.transaction.to_user_id,
-                {
-                    "transaction_id": str(row.transaction.pk),
-                    "reference": row.transaction.reference,
-                    "amount": format_amount(row.amount, row.transaction.currency),
-                    "currency": row.transaction.currency,
-                    "counterparty": masked_name(sender),
-                },
-            )
-            for row in rows
-            if row.transaction is not None
-        ]
+        [transfer_received(row.transaction, sender=sender) for row in rows if row.transaction is not None]
     )

@@ -29,6 +29,7 @@ from transactions.drafts import (
 )
 from transactions.enums import TransactionType
 from transactions.errors import KycRequired, QuoteExpired, QuoteUsed
+from transactions.events import facts_of
 from transactions.exchange import rates
 from transactions.exchange.pricing import price
 from transactions.models import ConversionQuote, Transaction
@@ -93,10 +94,7 @@ def convert(*, user: User, quote_id: UUID, now: datetime, if_match: str | None =
         type="conversion.completed",
         user_id=user.pk,
         payload={
-            "transaction_id": str(done.pk),
-            "reference": done.reference,
-            "amount": format_amount(quote.amount, quote.from_currency),
-            "currency": quote.from_currency,
+            **facts_of(done),
             "amount_to": format_amount(quote.amount_to, quote.to_currency),
             "currency_to": quote.to_currency,
         },

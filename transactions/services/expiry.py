@@ -17,11 +17,11 @@ from django.db.models import Q, QuerySet
 from fintech_core import clock
 from fintech_core.documents import may_be_alive
 from fintech_core.health import Report
-from fintech_core.money import format_amount
 from notifications.services import publish
 from transactions.drafts import Void
 from transactions.enums import TransactionStatus
 from transactions.errors import TransactionNotPending
+from transactions.events import facts_of
 from transactions.models import Transaction
 from transactions.services.ledger import TransactionService
 
@@ -110,10 +110,5 @@ def _tell(ended: Transaction) -> None:
     publish(
         type="hold.expired",
         user_id=ended.from_user_id,
-        payload={
-            "transaction_id": str(ended.pk),
-            "reference": ended.reference,
-            "amount": format_amount(ended.hold_amount or ended.amount, ended.currency),
-            "currency": ended.currency,
-        },
+        payload=facts_of(ended, amount=ended.hold_amount or ended.amount),
     )

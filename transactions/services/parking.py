@@ -3,8 +3,8 @@
 Parking is part of the posting that brought the money in; ``releasing`` brings it home.
 """
 
-from fintech_core.money import format_amount
 from notifications.services import publish
+from transactions.events import facts_of
 from transactions.models import ParkedCredit, Transaction
 from transactions.services.steps import Parked
 
@@ -30,13 +30,7 @@ def record(parked: Parked, booked: Transaction) -> ParkedCredit:
 
 def tell(event: str, row: ParkedCredit) -> None:
     """Publish what became of a parked credit to its owner, and which of their movements it is."""
-    payload = {
-        "parked_credit_id": str(row.pk),
-        "transaction_id": str(row.parked_by_id),
-        "reference": row.parked_by.reference,
-        "amount": format_amount(row.amount, row.currency),
-        "currency": row.currency,
-    }
+    payload = {"parked_credit_id": str(row.pk), **facts_of(row.parked_by, amount=row.amount)}
     if event == "credit.parked":
         payload["reason"] = row.reason
     publish(type=event, user_id=row.owner_id, payload=payload)

@@ -11,6 +11,7 @@ from fintech_core.prepared import PendingRow
 from notifications.services import EventDraft, publish_many
 from transactions.drafts import TransactionDraft, transfer_draft
 from transactions.errors import RecipientCannotReceive, RecipientNotFound, SameWallet
+from transactions.events import facts_of, transfer_received
 from transactions.models import Transaction
 from transactions.selectors import find_recipient, prefetch_wallet_of
 from transactions.services.ledger import TransactionService
@@ -169,14 +170,10 @@ def look_up(*, to: str) -> Lookup:
 def _transfer_events(sent: Transaction, sender: User, recipient: User) -> list[EventDraft]:
     """Name both on what was sent, as whoever shows it needs them, and draw up what each of them is told."""
     sent.from_user, sent.to_user = sender, recipient
-    facts = {
-        "transaction_id": str(sent.pk),
-        "reference": sent.reference,
-        "amount": format_amount(sent.amount, sent.currency),
-        "currency": sent.currency,
-    }
     cost = {"fee": format_amount(sent.fee, sent.currency)} if sent.fee else {}
     return [
-        EventDraft("transfer.sent", sender.pk, {**facts, **cost, "counterparty": masked_name(recipient)}),
-        EventDraft("transfer.received", recipient.pk, {**facts, "counterparty": masked_name(sender)}),
+        EventDraft(
+            "transfer.sent", sender.pk, {**facts_of(sent), **cost, "counterparty": masked_name(recipient)}
+        ),
+        transfer_received(sent, sender=sender),
     ]

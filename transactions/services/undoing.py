@@ -30,6 +30,7 @@ from transactions.errors import (
     NotReversible,
     RefundExceedsAmount,
 )
+from transactions.events import facts_of
 from transactions.models import ParkedCredit, Transaction
 from transactions.selectors import refunded_so_far
 from transactions.services.execution import carry_out
@@ -240,10 +241,7 @@ def _write_down(verb: str, undone: Transaction, made: Transaction, actor: Actor 
             type=f"transaction.{verb}",
             user_id=user_id,
             payload={
-                "transaction_id": str(undone.pk),
+                **facts_of(undone, amount=amount),
                 {"reversed": "reversal_id", "refunded": "refund_id"}[verb]: str(made.pk),
-                "reference": undone.reference,
-                "amount": format_amount(amount, undone.currency),
-                "currency": undone.currency,
             },
         )
