@@ -3,7 +3,7 @@
 
 run_tests.py                                  everything but browser and long
 run_tests.py --category flow --category unit  some kinds
-run_tests.py --parallel --coverage            two processes; lines covered
+run_tests.py --parallel --coverage            three processes; lines covered
 run_tests.py --long                           only the long ones, full counts
 run_tests.py tests/users -k pin -x            whatever pytest takes
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from billers.models import BillAttempt, BillPayment
+from fintech_core.money import ZERO
 from transactions import chart
 from transactions.drafts import (
     Capture,
@@ -14,8 +15,6 @@ from transactions.drafts import (
     debit_account,
     debit_wallet,
 )
-
-ZERO = Decimal(0)
 
 
 def hold_draft(payment: BillPayment, *, wallet_id: UUID, description: str) -> TransactionDraft:

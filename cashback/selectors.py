@@ -9,12 +9,11 @@ from django.db.models import QuerySet, Sum
 
 from cashback.enums import RewardStatus
 from cashback.models import Reward
+from fintech_core.money import ZERO
 from transactions.enums import ParkedCreditStatus
 from users.models import User
 from wallet.enums import WalletKind
 from wallet.models import Wallet
-
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

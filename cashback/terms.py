@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from cashback.models import ALL_BASIS_POINTS
 from fintech_core import money
+from fintech_core.money import ZERO
 
-ZERO = Decimal(0)
 AMOUNTS = ("cap", "min_payment", "budget")
 
 

@@ -9,22 +9,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
 from django.conf import settings
-from moneyed import CURRENCIES, Money
-
-__all__ = [
-    "InvalidAmount",
-    "Money",
-    "basis_points",
-    "basis_points_down",
-    "decimals",
-    "enabled_currencies",
-    "for_people",
-    "format_amount",
-    "is_enabled",
-    "parse_amount",
-    "quantum",
-    "split",
-]
+from moneyed import CURRENCIES
 
 MAX_INTEGER_DIGITS = 15
 ZERO = Decimal(0)
@@ -33,11 +18,6 @@ _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,14})(?:\.([0-9]+))?")
 
 class InvalidAmount(ValueError):
     """The text is no amount of this currency; the message shows the right form."""
-
-
-def enabled_currencies() -> tuple[str, ...]:
-    """Return the ISO codes in which wallets can be opened here."""
-    return tuple(settings.CURRENCIES)
 
 
 def is_enabled(currency: str) -> bool:
@@ -63,6 +43,14 @@ def format_amount(amount: Decimal, currency: str) -> str:
     if exact != amount:
         raise ValueError(f"{amount} has more decimals than {currency} allows")
     return f"{exact:f}"
+
+
+def format_as_stored(amount: Decimal, currency: str) -> str:
+    """Write an amount like ``format_amount``, or as it stands where a broken row does not fit its currency."""
+    try:
+        return format_amount(amount, currency)
+    except (KeyError, ValueError):
+        return f"{amount:f}"
 
 
 def for_people(amount: Decimal, currency: str) -> str:

@@ -1,4 +1,7 @@
-"""Declared transitions: the one way a document changes its status."""
+"""Declared transitions: a status changes by one conditional UPDATE, from those that lead to it.
+
+For rows that nobody has locked; who holds a row's lock and has looked at its status may write the next one there.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -14,14 +14,15 @@ from typing import Any, Final
 from django.db import connections
 
 from fintech_core import clock
+from fintech_core.money import ZERO
 from fintech_core.watermark import watermark
 from transactions.enums import AccountType
 from transactions.models import LedgerEntry
 
 DEBIT_SIDE: Final = (AccountType.ASSET, AccountType.EXPENSE)
-# Longer than a posting can live: what was recorded before that is committed, or never will be.
+# Longer than a posting can live, by the time-outs of both roles, with clocks that differ between machines: what was
+# recorded before that is committed, or never will be.
 UNSETTLED: Final = timedelta(minutes=5)
-ZERO: Final = Decimal(0)
 
 # Every entry that a snapshot counts was recorded by its ``taken_at``, so for an instant T the newest one taken by then
 # is a base, and what was recorded by T and is not in it has a higher id.

@@ -12,10 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from fintech_core.ids import uuid7
+from fintech_core.money import ZERO
 from transactions import chart
 from transactions.enums import Direction, TransactionStatus, TransactionType
-
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

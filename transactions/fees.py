@@ -10,13 +10,12 @@ is rounded half to even to the currency's smallest unit (``money.basis_points``)
 from datetime import datetime
 from decimal import Decimal
 
-from fintech_core.money import basis_points
+from fintech_core.money import ZERO, basis_points
 from transactions import chart
 from transactions.enums import TransactionType
 from transactions.models import FeeRule
 from transactions.rule_table import RuleTable
 
-ZERO = Decimal(0)
 # Where fees by rule are earned. A type joins when somebody charges it, so that no rule is saved in vain. What a product
 # of a biller costs besides stands in the catalogue.
 EARNED_ON: dict[str, str] = {

@@ -9,12 +9,10 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from fintech_core import clock
-from fintech_core.money import format_amount
+from fintech_core.money import ZERO, format_amount
 from transactions.errors import KycRequired, LimitExceeded
 from transactions.models import LimitRule
 from transactions.rule_table import RuleTable
-
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Reads of the ledger, always scoped by owner."""
+"""Reads of the ledger: a customer's are scoped by owner; those for staff, and what they share, name no user."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,7 +11,7 @@ from django.db.models import F, Q, QuerySet, Sum
 from fintech_core import clock
 from fintech_core.exceptions import NotFound
 from fintech_core.models import ApprovalRequest
-from fintech_core.money import format_amount
+from fintech_core.money import ZERO, format_amount
 from fintech_core.pagination import Either
 from fintech_core.prepared import PendingRow, PreparedRead
 from transactions import limits
@@ -229,7 +229,7 @@ def _limits_of_wallet(wallet: Wallet, tier: int, at: datetime) -> dict[str, Any]
     allowed = limits.limits_for(tier=tier, currency=wallet.currency, at=at)
     spent = Spent(wallet.spent_today, wallet.spent_this_month, wallet.spent_on).as_of(clock.business_day(at))
     rows = (
-        ("single", allowed.single, limits.ZERO, None),
+        ("single", allowed.single, ZERO, None),
         ("daily", allowed.daily, spent.today, clock.next_day(at)),
         ("monthly", allowed.monthly, spent.this_month, clock.next_month(at)),
         ("max_balance", allowed.max_balance, wallet.balance, None),
@@ -238,9 +238,7 @@ def _limits_of_wallet(wallet: Wallet, tier: int, at: datetime) -> dict[str, Any]
         name: {
             "limit": None if limit is None else format_amount(limit, wallet.currency),
             "used": format_amount(used, wallet.currency),
-            "remaining": None
-            if limit is None
-            else format_amount(max(limit - used, limits.ZERO), wallet.currency),
+            "remaining": None if limit is None else format_amount(max(limit - used, ZERO), wallet.currency),
             "resets_at": clock.rfc3339(resets_at),
         }
         for name, limit, used, resets_at in rows

@@ -7,11 +7,9 @@ from billers.enums import AmountType
 from billers.errors import AmountNotAllowed, CurrencyNotSupported
 from billers.models import Product
 from cashback import services as cashback
-from fintech_core.money import format_amount
+from fintech_core.money import ZERO, format_amount
 from transactions import fees
 from transactions.enums import TransactionType
-
-ZERO = Decimal(0)
 
 
 def require_currency(product: Product, currency: str) -> None:

@@ -17,8 +17,9 @@ from billers.errors import BillerUnavailable, CustomerNotFound
 from billers.models import Product, Quote
 from billers.providers import registry
 from billers.providers.base import Customer, CustomerQuestion
-from billers.services.pricing import ZERO, expected_cashback, fee_of, require_amount
+from billers.services.pricing import expected_cashback, fee_of, require_amount
 from fintech_core import circuit
+from fintech_core.money import ZERO
 from fintech_core.outcomes import Outcome, ProviderError
 from users.models import User
 

@@ -19,12 +19,11 @@ from cashback.evaluation import Payment, evaluate, within_budget
 from cashback.models import Campaign, Reward
 from fintech_core import money, state
 from fintech_core.database.atomic import require_transaction
+from fintech_core.money import ZERO
 from notifications.services import publish
 from transactions import chart
 from transactions.drafts import Leg, Source, TransactionDraft, credit_wallet, debit_account
 from wallet.services import ensure_cashback_wallet
-
-ZERO = Decimal(0)
 
 
 def preview(

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from cashback.selectors import find_cashback_wallet
 from fintech_core import money
+from fintech_core.money import ZERO
 from notifications.services import publish
 from transactions.drafts import Leg, TransactionDraft, credit_wallet, debit_wallet
 from transactions.errors import InsufficientFunds, RecipientCannotReceive, WalletFrozen
@@ -19,8 +20,6 @@ from users.models import User
 from wallet.enums import WalletStatus
 from wallet.models import Wallet
 from wallet.selectors import get_main_wallet
-
-ZERO = Decimal(0)
 
 
 @transaction.atomic

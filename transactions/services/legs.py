@@ -3,12 +3,11 @@
 from decimal import Decimal
 from uuid import UUID
 
+from fintech_core.money import ZERO
 from transactions import chart
 from transactions.drafts import Leg
 from transactions.enums import Direction
 from transactions.errors import ChartViolation
-
-ZERO = Decimal(0)
 
 
 def debited(legs: tuple[Leg, ...], wallet_id: UUID) -> Decimal:

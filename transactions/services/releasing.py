@@ -25,7 +25,10 @@ SWEEP_LIMIT = 200
 
 
 def release_for(*, owner_id: UUID) -> int:
-    """Try to land every parked credit of a user, oldest first; return how many landed."""
+    """Try to land the ``SWEEP_LIMIT`` oldest parked credits of a user; return how many landed.
+
+    Those beyond wait for the next sweep.
+    """
     rows = ParkedCredit.objects.filter(owner_id=owner_id, status=ParkedCreditStatus.PARKED).order_by(
         "created_at"
     )

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from fintech_core import clock
 from fintech_core.ids import reference_of
-from fintech_core.money import format_amount
+from fintech_core.money import ZERO, format_amount
 from transactions import chart, limits
 from transactions.accounts import account_id
 from transactions.drafts import (
@@ -43,7 +43,6 @@ from transactions.services.writing import Batch, EntryRow, Resolution, Transacti
 from wallet.enums import WalletKind, WalletStatus
 from wallet.etags import require_match
 
-ZERO = Decimal(0)
 MAX_BALANCE = Decimal(10) ** 15
 
 

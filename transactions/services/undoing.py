@@ -17,7 +17,7 @@ from fintech_core import audit
 from fintech_core.audit import Actor
 from fintech_core.database.atomic import require_transaction
 from fintech_core.ids import uuid7
-from fintech_core.money import format_amount, quantum, split
+from fintech_core.money import ZERO, format_amount, quantum, split
 from notifications.services import publish
 from transactions.chart import FEES, RECEIVABLES
 from transactions.drafts import Leg, Post, Source, TransactionDraft, credit_wallet
@@ -36,8 +36,6 @@ from transactions.selectors import refunded_so_far
 from transactions.services.execution import carry_out
 from transactions.services.steps import Step
 from users.services.own_cases import forbid_own_case
-
-ZERO = Decimal(0)
 
 
 def reverse(

@@ -1,21 +1,18 @@
 """Balances at an instant, and the question whether an instant is over for a wallet."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Sum, When
 
 from fintech_core import clock
+from fintech_core.money import ZERO
+from transactions.balances import UNSETTLED
 from transactions.enums import BalanceClock, Direction
 from transactions.models import LedgerEntry
 from wallet.models import Wallet
-
-ZERO: Final = Decimal(0)
-# Longer than a posting can live: the time-outs of both roles, and clocks that differ between machines.
-UNSETTLED: Final = timedelta(minutes=5)
 
 
 def balance_at(*, wallet: Wallet, at: datetime, by: BalanceClock) -> Decimal:

@@ -17,12 +17,13 @@ import structlog
 from django.db.models import Count, Q, QuerySet, Sum
 
 from fintech_core import clock
+from fintech_core.money import ZERO
+from transactions.balances import UNSETTLED
 from transactions.enums import Direction
 from transactions.errors import BooksDoNotAddUp, StatementTooLong
 from transactions.models import LedgerEntry
 from transactions.rendering import counterparty_id, named
 from transactions.statements import past
-from transactions.statements.past import ZERO
 from users.names import PersonName
 from users.past_names import PastNames, names_since
 from wallet.models import Wallet
@@ -129,7 +130,7 @@ def draw_up(*, wallet: Wallet, first: date, last: date, max_lines: int) -> State
         last=last,
         until=min(now, ends),
         is_final=is_final,
-        is_fresh=is_final and now - ends <= past.UNSETTLED,
+        is_fresh=is_final and now - ends <= UNSETTLED,
         opening=opening[1],
         closing=closing[1],
         money_in=money_in,

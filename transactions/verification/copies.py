@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fintech_core import clock
+from fintech_core.money import ZERO
 from transactions import chart
 from transactions.enums import TransactionType
 from transactions.sealing import canonical
@@ -56,7 +57,6 @@ ALLOWED: Final = Rule(
 )
 RULES: Final = (READABLE, WHOLE, SUMS, FOLLOW, ALLOWED, *copied_seals.RULES)
 
-ZERO: Final = Decimal(0)
 FINEST: Final = Decimal("0.0001")
 # What a line may bring about that is not what such a line may be, brackets in brackets without end among it.
 UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)

@@ -8,14 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from itertools import chain
 
 from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
 
 from fintech_core import clock
-from fintech_core.money import format_amount
+from fintech_core.money import format_as_stored
 from transactions.models import LedgerSeal
 from transactions.sealing.publishing import Head
 from transactions.verification import (
@@ -179,18 +178,10 @@ def _totals(cursor: CursorWrapper, since: Since | None) -> Totals:
     counts = cursor.fetchone() or (0, 0, 0)
     cursor.execute(prefix + _CURRENCIES, given)
     currencies = tuple(
-        CurrencyTotals(currency, lines, *(_text(amount, currency) for amount in amounts))
+        CurrencyTotals(currency, lines, *(format_as_stored(amount, currency) for amount in amounts))
         for currency, lines, *amounts in cursor.fetchall()
     )
     return Totals(counts[0], counts[1], counts[2], currencies)
-
-
-def _text(amount: Decimal, currency: str) -> str:
-    """Return the amount with its currency's decimals, or as it stands where a broken row does not fit them."""
-    try:
-        return format_amount(amount, currency)
-    except (KeyError, ValueError):
-        return f"{amount:f}"
 
 
 def _notes(cursor: CursorWrapper) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from fintech_core import clock
-from fintech_core.money import format_amount
+from fintech_core.money import format_as_stored
 from fintech_core.watermark import WatermarkStalled
 from transactions.balances import AccountBalance, TrialBalance, trial_balance
 from transactions.statements.as_csv import harmless
@@ -77,7 +77,10 @@ class Command(BaseCommand):
         self.stdout.write(f"Trial balance as of {clock.rfc3339(found.as_of)}")
         for total in found.sums:
             rows = [_cells(row) for row in found.accounts if row.currency == total.currency and row.balance]
-            sums = (_text(total.debits, total.currency), _text(total.credits, total.currency))
+            sums = (
+                format_as_stored(total.debits, total.currency),
+                format_as_stored(total.credits, total.currency),
+            )
             lines = [COLUMNS, *rows, ("total", "", "", total.currency, *sums)]
             widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
             self.stdout.write("")
@@ -86,21 +89,13 @@ class Command(BaseCommand):
                 right = "  ".join(cell.rjust(width) for cell, width in zip(line[4:], widths[4:], strict=True))
                 self.stdout.write(f"{left}  {right}")
             if not total.balanced:
-                off = _text(total.debits - total.credits, total.currency)
+                off = format_as_stored(total.debits - total.credits, total.currency)
                 self.stdout.write(f"{total.currency} is off by {off}: run manage.py verify_ledger")
 
 
 def _cells(row: AccountBalance) -> tuple[str, ...]:
-    debit, credit = (_text(side, row.currency) if side else "" for side in (row.debit, row.credit))
+    debit, credit = (format_as_stored(side, row.currency) if side else "" for side in (row.debit, row.credit))
     return row.code, row.name, row.type, row.currency, debit, credit
-
-
-def _text(amount: Any, currency: str) -> str:
-    """Return the amount with its currency's decimals, or as it stands where a broken row does not fit them."""
-    try:
-        return format_amount(amount, currency)
-    except (KeyError, ValueError):
-        return f"{amount:f}"
 
 
 def _as_dict(found: TrialBalance) -> dict[str, Any]:
@@ -113,17 +108,17 @@ def _as_dict(found: TrialBalance) -> dict[str, Any]:
                 "name": row.name,
                 "type": row.type,
                 "currency": row.currency,
-                "balance": _text(row.balance, row.currency),
-                "debit": _text(row.debit, row.currency),
-                "credit": _text(row.credit, row.currency),
+                "balance": format_as_stored(row.balance, row.currency),
+                "debit": format_as_stored(row.debit, row.currency),
+                "credit": format_as_stored(row.credit, row.currency),
             }
             for row in found.accounts
         ],
         "sums": [
             {
                 "currency": row.currency,
-                "debits": _text(row.debits, row.currency),
-                "credits": _text(row.credits, row.currency),
+                "debits": format_as_stored(row.debits, row.currency),
+                "credits": format_as_stored(row.credits, row.currency),
                 "balanced": row.balanced,
             }
             for row in found.sums
