@@ -34,7 +34,7 @@ def _decision(row: ApprovalRequest) -> dict[str, str]:
 
 def describe_parked_credit(credit_id: UUID) -> Document | None:
     """Describe a credit that waited in suspense."""
-    row = ParkedCredit.objects.select_related("parked_by").filter(pk=credit_id).first()
+    row = ParkedCredit.objects.select_related("parked_by", "reversed_by").filter(pk=credit_id).first()
     if row is None:
         return None
     facts = {
@@ -43,6 +43,7 @@ def describe_parked_credit(credit_id: UUID) -> Document | None:
         "parked by": row.parked_by.reference,
         "reason": row.reason,
         "status": row.status,
+        "reversed by": "" if row.reversed_by is None else row.reversed_by.reference,
     }
     return Document("Parked credit", facts)
 

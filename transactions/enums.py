@@ -67,6 +67,7 @@ class ParkedCreditStatus(models.TextChoices):
 
     PARKED = "parked", "Parked"
     RELEASED = "released", "Released"
+    REVERSED = "reversed", "Reversed"
 
 
 class ApprovalKind(models.TextChoices):

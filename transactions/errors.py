@@ -71,7 +71,7 @@ class AlreadyReversed(DomainError):
 
 
 class NotReversible(DomainError):
-    """Only a completed transaction can be reversed, and a reversal cannot."""
+    """Only a completed transaction can be reversed; a reversal cannot, nor the release of a parked credit alone."""
 
     code, status, title = "not_reversible", 422, "This transaction cannot be reversed"
 

@@ -10,7 +10,7 @@ from fintech_core import clock
 from fintech_core.idempotency import Answer
 from fintech_core.money import format_amount
 from transactions.enums import TransactionStatus, TransactionType
-from transactions.models import PARKED_CREDIT, ParkedCredit, Transaction
+from transactions.models import ParkedCredit, Transaction, is_passage
 from transactions.selectors import with_parties
 from users.models import User
 from users.names import PersonName, masked_name
@@ -21,7 +21,7 @@ RESOLVED_WITHIN = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The later movements that undo this one, in part or whole; the credit that it parked or released."""
+    """The later movements that undo this one, in part or whole; the credit that it parked, or is a passage of."""
 
     reversed_by: UUID | None = None
     refunds: tuple[UUID, ...] = ()
@@ -111,11 +111,11 @@ def fee_for(transaction: Transaction, viewer_id: UUID) -> Decimal:
 def direction_for(transaction: Transaction, viewer_id: UUID) -> str:
     """Say which way the money goes for this viewer: ``in``, ``out`` or ``self``.
 
-    What a release moves was theirs already: it came in with the credit that had to wait.
+    What a passage moves comes in with the credit that had to wait, and goes out with the reversal of that.
     """
     outgoing = transaction.from_user_id == viewer_id
     incoming = transaction.to_user_id == viewer_id
-    if incoming and (outgoing or is_release(transaction)):
+    if (incoming and outgoing) or ((incoming or outgoing) and is_passage(transaction)):
         return "self"
     return "out" if outgoing else "in"
 
@@ -149,16 +149,19 @@ def named(transaction: Transaction, person: User | PersonName | None) -> str:
     return str(transaction.get_type_display())
 
 
-def is_release(transaction: Transaction) -> bool:
-    """Say whether a movement only brings a parked credit home."""
-    return transaction.source_kind == PARKED_CREDIT
-
-
 def parked_credit_of(transaction: Transaction) -> ParkedCredit | None:
-    """Return the credit that a movement parked (read along by ``with_parties``) or released, which is looked up."""
-    if is_release(transaction):
-        return ParkedCredit.objects.filter(released_by=transaction).first()
+    """Return the credit that a movement parked (read along by ``with_parties``) or is a passage of, which is read."""
+    if is_passage(transaction) and transaction.source_id is not None:
+        return ParkedCredit.objects.filter(pk=transaction.source_id).first()
     return getattr(transaction, "parked_credit", None)
+
+
+def known_as(transaction: Transaction) -> UUID:
+    """Return the movement that a customer knows this one by: of a passage the credit, or the reversal of that."""
+    credit = parked_credit_of(transaction) if is_passage(transaction) else None
+    if credit is None:
+        return transaction.pk
+    return credit.parked_by_id if transaction.reverses_id is None else credit.reversed_by_id or transaction.pk
 
 
 def _waiting(parked: ParkedCredit | None, direction: str) -> dict[str, Any] | None:
@@ -173,6 +176,8 @@ def _waiting(parked: ParkedCredit | None, direction: str) -> dict[str, Any] | No
         "parked_at": clock.rfc3339(parked.created_at),
         "released_by": None if parked.released_by_id is None else str(parked.released_by_id),
         "released_at": clock.rfc3339(parked.released_at),
+        "reversed_by": None if parked.reversed_by_id is None else str(parked.reversed_by_id),
+        "reversed_at": clock.rfc3339(parked.reversed_at),
     }
 
 

@@ -17,7 +17,7 @@ from fintech_core.prepared import PendingRow, PreparedRead
 from transactions import limits
 from transactions.enums import REFUNDABLE, ApprovalKind, TransactionStatus, TransactionType
 from transactions.limits import Spent
-from transactions.models import PARKED_CREDIT, BulkTransfer, LedgerEntry, Transaction
+from transactions.models import PARKED_CREDIT, BulkTransfer, LedgerEntry, Transaction, is_passage
 from users.models import User
 from wallet.enums import WalletKind
 from wallet.models import Wallet
@@ -45,7 +45,7 @@ def with_parties() -> Any:
 
 
 def transactions_of(*, user: User) -> "QuerySet[Transaction]":
-    """Return every movement that the user sent or received, releases of parked credits too."""
+    """Return every movement that the user sent or received, passages of parked credits too."""
     rows: QuerySet[Transaction] = with_parties().filter(Q(from_user=user) | Q(to_user=user))
     return rows
 
@@ -53,11 +53,11 @@ def transactions_of(*, user: User) -> "QuerySet[Transaction]":
 def history_of(*, user: User) -> Either:
     """Return the user's movements with all money once, to be read page by page, newest first.
 
-    The release of a parked credit is left out: the credit itself stands there and says when it was released.
+    The passages of a parked credit are left out, its release and the mirror of that: the credit itself stands there
+    and says when it was released, and its reversal does when it was reversed.
     """
-    sent = Transaction.objects.filter(from_user=user)
-    received = Transaction.objects.filter(to_user=user).exclude(source_kind=PARKED_CREDIT)
-    return Either(with_parties(), sent, received)
+    shown = Transaction.objects.exclude(source_kind=PARKED_CREDIT)
+    return Either(with_parties(), shown.filter(from_user=user), shown.filter(to_user=user))
 
 
 def get_transaction_for(*, user: User, transaction_id: UUID) -> Transaction:
@@ -109,7 +109,7 @@ def ways_to_undo(*, transaction_id: UUID) -> set[str]:
     row = Transaction.objects.filter(
         pk=transaction_id, status=TransactionStatus.COMPLETED, reversed_by=None
     ).first()
-    if row is None or row.type == TransactionType.REVERSAL:
+    if row is None or row.type == TransactionType.REVERSAL or is_passage(row):
         return set()
     refunded = refunded_so_far(row)
     ways = set() if refunded else {"reverse"}

@@ -18,6 +18,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from cashback.enums import REWARD_SOURCES, RewardStatus
 from cashback.models import Campaign, Reward
 from fintech_core import state
+from transactions.enums import ParkedCreditStatus
 from transactions.errors import AlreadyReversed, InsufficientFunds, NotReversible
 from transactions.models import Transaction
 from transactions.selectors import given_back
@@ -39,17 +40,17 @@ def take_back_for(*, user_id: UUID, now: datetime) -> int:
 def sweep(*, now: datetime) -> int:
     """Take back what payments that were given back had earned anybody, where it can be taken; return how many were.
 
-    Who redeemed the reward before gives it back out of the next ones.
+    Who redeemed the reward before gives it back out of the next ones; one that is parked is taken out of suspense.
     """
     purse = Wallet.objects.filter(
         owner_id=OuterRef("user_id"), kind=WalletKind.CASHBACK, currency=OuterRef("currency")
     ).filter(balance__gte=F("held") + OuterRef("amount"))
-    landed = Q(transaction__parked_credit__isnull=True)
-    return _take_back(_unearned().filter(ALREADY_REVERSED | (landed & Exists(purse))), now)
+    waits = Q(transaction__parked_credit__status=ParkedCreditStatus.PARKED)
+    return _take_back(_unearned().filter(ALREADY_REVERSED | waits | Exists(purse)), now)
 
 
 def waiting() -> int:
-    """Count the rewards that should be taken back and were not: spent or parked, so that staff may look."""
+    """Count the rewards that should be taken back and were not, since they are spent, so that staff may look."""
     return _unearned().count()
 
 
@@ -67,7 +68,7 @@ def _take_back(rewards: QuerySet[Reward], now: datetime) -> int:
 def _take_back_one(reward_id: UUID, now: datetime) -> bool:
     """Reverse one reward and give its amount back to the budget; False where it is too late or somebody was faster.
 
-    What was redeemed or parked meanwhile is left to staff, with an alarm: a wallet never goes below zero.
+    What was redeemed meanwhile is left to staff, with an alarm: a wallet never goes below zero.
     """
     try:
         with transaction.atomic():

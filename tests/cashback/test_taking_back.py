@@ -30,11 +30,12 @@ from tests.cashback.offers import (
 from tests.factories import StaffFactory, UserFactory
 from tests.users.parallel import in_parallel
 from transactions.errors import InsufficientFunds
-from transactions.models import Transaction
+from transactions.models import ParkedCredit, Transaction
 from transactions.services import TransactionService
+from transactions.services.releasing import release_for
 from transactions.verification import verify
 from users.models import User
-from wallet.services import ensure_cashback_wallet, freeze_wallet
+from wallet.services import ensure_cashback_wallet, freeze_wallet, unfreeze_wallet
 
 
 def reverse(movement: Transaction) -> None:
@@ -233,7 +234,7 @@ class TestTooLate:
         assert (status(reward), purse(user)) == ("cancelled", (1004, 1))
         assert verify().findings == ()
 
-    def test_what_is_parked_is_left_to_staff(self) -> None:
+    def test_what_is_parked_is_taken_out_of_suspense(self) -> None:
         user = payer("1000.00")
         running()
         wallet = ensure_cashback_wallet(user_id=user.pk, currency="NGN")
@@ -241,11 +242,30 @@ class TestTooLate:
         reward = pay(user, "100.00")
         assert reward is not None
         reverse(purchase_of(reward))
+        assert (taking_back.waiting(), taking_back.sweep(now=clock.now()), taking_back.waiting()) == (1, 1, 0)
+        assert (status(reward), ParkedCredit.objects.get().status) == ("cancelled", "reversed")
+        unfreeze_wallet(wallet_id=wallet.pk, actor=StaffFactory(), reason="cleared")
+        assert release_for(owner_id=user.pk) == 0
+        assert purse(user) == (1000, 0)
+        assert verify().findings == ()
+
+    def test_what_was_parked_and_landed_is_taken_out_of_the_wallet_as_far_as_it_is_there(self) -> None:
+        user = payer("1000.00")
+        running()
+        wallet = ensure_cashback_wallet(user_id=user.pk, currency="NGN")
+        freeze_wallet(wallet_id=wallet.pk, actor=StaffFactory(), reason="alert")
+        reward = pay(user, "100.00")
+        assert reward is not None
+        unfreeze_wallet(wallet_id=wallet.pk, actor=StaffFactory(), reason="cleared")
+        assert release_for(owner_id=user.pk) == 1
+        redeem(user=user, amount=Decimal("4.00"), currency="NGN", now=clock.now())
+        reverse(purchase_of(reward))
         before = books()
-        assert taking_back.take_back_for(user_id=user.pk, now=clock.now()) == 0
-        assert taking_back.sweep(now=clock.now()) == 0
-        assert books() == before
-        assert taking_back.waiting() == 1
+        assert (taking_back.sweep(now=clock.now()), books()) == (0, before)
+        earn(user, "5.00")
+        assert taking_back.sweep(now=clock.now()) == 1
+        assert (status(reward), ParkedCredit.objects.get().status) == ("cancelled", "reversed")
+        assert verify().findings == ()
 
     def test_a_frozen_wallet_gives_it_back(self) -> None:
         user, reward = reversed_payment()

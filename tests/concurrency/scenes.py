@@ -248,6 +248,9 @@ OPERATIONS: dict[str, Callable[[Scene], Work]] = {
         redeem, user=scene.ada, amount=None, currency=scene.reward.currency
     ),
     "a release": lambda scene: partial(release, parked_credit_id=scene.parked),
+    "a reversal of what was parked": lambda scene: partial(
+        scene.reverse, ParkedCredit.objects.get(pk=scene.parked).parked_by
+    ),
     "a request under a key": lambda scene: scene.ask_under_a_key,
     "a dry run": lambda scene: scene.rehearse,
     "a send in a group": lambda scene: scene.send_in_a_group,

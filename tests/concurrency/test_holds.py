@@ -1,15 +1,18 @@
 """A promise is resolved once, whoever comes at the same time."""
 
+import pytest
 from django.db import transaction
 
 from fintech_core import clock
 from tests.concurrency.racing import DONE, balances, hold, race, send, settle, void
 from tests.factories import StaffFactory, UnverifiedUserFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
+from tests.transactions.parked import parked_funding, reverse
 from transactions.models import ParkedCredit, Transaction
 from transactions.services import TransactionService
 from transactions.services.releasing import release
 from users.models import User
+from wallet.services import unfreeze_wallet
 
 
 class TestHolds:
@@ -55,6 +58,35 @@ class TestReversals:
 
 
 class TestParkedCredits:
+    @pytest.mark.parametrize("landed", [False, True])
+    def test_20_releases_and_reversals_at_once_take_it_back_once_and_leave_nothing(
+        self, landed: bool
+    ) -> None:
+        for _ in range(3):
+            user = UserFactory()
+            funding = parked_funding(user)
+            unfreeze_wallet(wallet_id=main_wallet(user).pk, actor=StaffFactory(), reason="cleared")
+            row = ParkedCredit.objects.get(owner=user)
+            if landed:
+                assert release(parked_credit_id=row.pk)
+
+            def work(number: int, row: ParkedCredit = row, funding: Transaction = funding) -> None:
+                if number % 2:
+                    release(parked_credit_id=row.pk)
+                else:
+                    reverse(funding)
+
+            assert race(20, work) == {DONE: 11, "already_reversed": 9}
+            row.refresh_from_db()
+            back = (
+                Transaction.objects.filter(reverses=row.released_by_id).count() if row.released_by_id else 0
+            )
+            assert (row.status, balances(user)) == ("reversed", [0])
+            assert (row.reversed_by and row.reversed_by.reverses_id, back) == (
+                funding.pk,
+                1 if row.released_by_id else 0,
+            )
+
     def test_one_released_by_many_lands_once(self) -> None:
         user = UnverifiedUserFactory()
         fund(user, "50000.01")

@@ -45,6 +45,12 @@ STATED: dict[Pair, set[Pair]] = {
     ("Ada sends 100", "an unfreezing"): {("done", "done"), ("wallet_frozen", "done")},
     ("a freeze", "an unfreezing"): {("done", "done"), ("wallet_state_conflict", "done")},
     ("a release", "an unfreezing"): {("done", "done")},
+    ("a release", "a reversal of what was parked"): {("done", "done")},
+    ("Ada sends 100", "a reversal of what was parked"): {("done", "done")},
+    ("a reversal of what was parked", "a reversal of what was parked"): {
+        ("done", "already_reversed"),
+        ("already_reversed", "done"),
+    },
     ("Ada sends 100", "a stop of debits"): {("done", "done"), ("wallet_frozen", "done")},
     ("a payment of 50", "a stop of debits"): {("done", "done")},
     ("an unfreezing", "a stop of debits"): {("done", "done")},

@@ -175,11 +175,19 @@ class TestPaymentsInParts:
         assert (main_wallet(intent.user).balance, earned()) == (AMOUNT, FEE)
         assert verify().findings == ()
 
+    @pytest.mark.parametrize("parked", [False, True])
     def test_a_payment_that_waits_for_a_reversal_bears_the_fee_that_it_gives_back(
-        self, vendor: Merchant
+        self, vendor: Merchant, parked: bool
     ) -> None:
+        """A credit that waits moves no wallet when it is reversed; its wallet is locked all the same."""
         intent = started_intent()
+        wallet, staff = main_wallet(intent.user), StaffFactory()
+        if parked:
+            freeze_wallet(wallet_id=wallet.pk, actor=staff, reason="fraud alert")
         receive(intent, "1", "2547.50")
+        if parked:
+            unfreeze_wallet(wallet_id=wallet.pk, actor=staff, reason="cleared")
+        assert ParkedCredit.objects.exists() is parked
         with ThreadPoolExecutor(1) as pool:
             with transaction.atomic():
                 TransactionService.reverse(

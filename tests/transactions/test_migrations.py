@@ -1,4 +1,4 @@
-"""References that are unique among a sender's own: the way there from a database with movements, and back."""
+"""Migrations of the ledger: the way there from a database with movements, and back."""
 
 from dataclasses import replace
 
@@ -9,11 +9,12 @@ from django.db import IntegrityError, connections
 from fintech_core import clock
 from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
+from tests.transactions.parked import land, parked_funding, reverse
 from tests.transactions.requests import asked_for
 from tests.transactions.story import happened, transfer_draft
 from tests.transactions.test_adjustments import asked, booked
 from transactions.drafts import Post
-from transactions.models import Adjustment, Transaction, Undoing
+from transactions.models import Adjustment, ParkedCredit, Transaction, Undoing
 from transactions.sealing import chain
 from transactions.services.adjustments import reject_adjustment
 from transactions.services.undoing_by_staff import book_undoing
@@ -108,6 +109,46 @@ def histories() -> dict[str, bool]:
         return dict(cursor.fetchall())
 
 
+class TestReversedCredits:
+    """Parked credits before and after they could be reversed."""
+
+    def rules(self) -> set[str]:
+        """Return the names of the table's CHECKs, and of the triggers about it."""
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(
+                "SELECT conname FROM pg_constraint WHERE contype = 'c'"
+                " AND conrelid = 'transactions_parkedcredit'::regclass AND conname LIKE 'parked_until%%'"
+                " UNION SELECT tgname FROM pg_trigger"
+                " WHERE tgname IN ('ledger_parked_credit', 'ledger_reversed_credit')"
+            )
+            return {name for (name,) in cursor.fetchall()}
+
+    def test_there_and_back_each_keeps_what_it_says(self) -> None:
+        waiting, risen = UserFactory(), UserFactory()
+        funding = parked_funding(waiting)
+        parked_funding(risen)
+        land(risen)
+        stored = list(ParkedCredit.objects.order_by("pk").values())
+        migrate("0021")
+        assert self.rules() == {"parked_until_released"}
+        migrate()
+        assert self.rules() == {
+            "parked_until_released_or_reversed", "ledger_parked_credit", "ledger_reversed_credit",
+        }  # fmt: skip
+        assert list(ParkedCredit.objects.order_by("pk").values()) == stored
+        reverse(funding)
+        assert verify().findings == ()
+
+    def test_the_way_back_is_refused_once_one_was_reversed(self) -> None:
+        reverse(parked_funding(UserFactory()))
+        stored, made = list(ParkedCredit.objects.values()), self.rules()
+        with pytest.raises(IntegrityError, match="reversed_credits_stay"):
+            migrate("0021")
+        assert (list(ParkedCredit.objects.values()), self.rules()) == (stored, made)
+        migrate()
+        assert verify().findings == ()
+
+
 class TestRequests:
     """Corrections that became requests like those of reversals and refunds, and back."""
 
@@ -120,6 +161,7 @@ class TestRequests:
         with pytest.raises(IntegrityError, match="approvals_stay"):
             migrate("0020")
         assert Undoing.objects.get().status == "approved"
+        migrate()
         assert verify().findings == ()
 
     def corrections(self) -> list[tuple[object, ...]]:

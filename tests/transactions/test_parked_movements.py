@@ -119,6 +119,7 @@ class TestFunding:
         assert told == {
             "id": str(ParkedCredit.objects.get().pk), "status": "parked", "reason": "balance_cap",
             "parked_by": row["id"], "parked_at": row["created_at"], "released_by": None, "released_at": None,
+            "reversed_by": None, "reversed_at": None,
         }  # fmt: skip
         assert arrived([row]) == main_wallet(ada).balance == 0
         assert one(api(ada), row["id"]) == row

@@ -29,7 +29,6 @@ from transactions.errors import (
     InsufficientFunds,
     KycRequired,
     LimitExceeded,
-    NotReversible,
     RecipientCannotReceive,
     SameWallet,
     TransactionNotPending,
@@ -362,18 +361,6 @@ class TestReverse:
         assert main_wallet(chidi).balance == 0
         with pytest.raises(AlreadyReversed), transaction.atomic():
             TransactionService.reverse(sent, actor=staff, reason="again", now=clock.now())
-
-    def test_a_parked_credit_is_not_reversed_under_its_owner(self) -> None:
-        user, staff = UnverifiedUserFactory(), StaffFactory()
-        parked = fund(user, "50000.01")
-        with pytest.raises(NotReversible), transaction.atomic():
-            TransactionService.reverse(parked, actor=staff, reason="chargeback", now=clock.now())
-        User.objects.filter(pk=user.pk).update(kyc_tier=1)
-        assert release_for(owner_id=user.pk) == 1
-        released = Transaction.objects.get(to_wallet=main_wallet(user))
-        with pytest.raises(NotReversible), transaction.atomic():
-            TransactionService.reverse(released, actor=staff, reason="chargeback", now=clock.now())
-        assert main_wallet(user).balance == Decimal("50000.01")
 
     def test_spent_meanwhile_is_refused(self) -> None:
         ada, chidi, eze, staff = UserFactory(), UserFactory(), UserFactory(), StaffFactory()

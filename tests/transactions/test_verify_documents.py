@@ -365,7 +365,7 @@ class TestRefunds:
         forger.run(
             f"UPDATE {MOVEMENT} SET refund_of_id = NULL, source_kind = 'parked_credit' WHERE id = %(refund)s"
         )
-        assert forger.found() == {REFUNDED}
+        assert forger.found() == {REFUNDED, "passage_is_of_a_parked_credit"}
 
 
 class TestEffectiveTimes:

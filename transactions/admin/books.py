@@ -74,9 +74,11 @@ class LedgerEntryAdmin(ReadOnlyModelAdmin):
 
 @admin.register(ParkedCredit)
 class ParkedCreditAdmin(ReadOnlyModelAdmin):
-    """Money that could not land; it is released by a tier, an unfrozen wallet, or the sweeper."""
+    """Money that could not land; it is released by a tier, an unfrozen wallet, or the sweeper, or is reversed."""
 
-    list_display = ("created_at", "owner", "shown_amount", "type", "reason", "shown_status", "released_at")
+    list_display = (
+        "created_at", "owner", "shown_amount", "type", "reason", "shown_status", "released_at", "reversed_at",
+    )  # fmt: skip
     list_filter = ("status", CurrencyFilter)
     list_select_related = ("owner",)
     search_fields = ("owner__email__exact",)
@@ -91,7 +93,11 @@ class ParkedCreditAdmin(ReadOnlyModelAdmin):
 
     @display(
         description="Status",
-        label={str(ParkedCreditStatus.PARKED): "warning", str(ParkedCreditStatus.RELEASED): "success"},
+        label={
+            str(ParkedCreditStatus.PARKED): "warning",
+            str(ParkedCreditStatus.RELEASED): "success",
+            str(ParkedCreditStatus.REVERSED): "danger",
+        },
     )
     def shown_status(self, row: ParkedCredit) -> tuple[str, str]:
         """Return the status with its colour."""

@@ -7,7 +7,7 @@ from transactions.models.evidence import BalanceSnapshot, LedgerSeal, Verificati
 from transactions.models.exchange import ConversionQuote, ExchangeRate
 from transactions.models.monitors import FloatMonitor
 from transactions.models.months import ClosedMonth
-from transactions.models.parking import PARKED_CREDIT, ParkedCredit
+from transactions.models.parking import PARKED_CREDIT, ParkedCredit, is_passage
 from transactions.models.rules import FeeRule, LimitRule
 from transactions.models.undoing import UNDOING, Undoing
 
@@ -31,4 +31,5 @@ __all__ = [
     "Transaction",
     "Undoing",
     "VerificationMark",
+    "is_passage",
 ]

@@ -15,8 +15,7 @@ from transactions.rendering import (
     amount_for,
     counterparty_name,
     fee_for,
-    is_release,
-    parked_credit_of,
+    known_as,
 )
 from transactions.selectors import get_transaction_for, refunded_so_far, with_parties
 from users.models import User
@@ -65,8 +64,8 @@ def receipt_for(*, user: User, transaction_id: UUID) -> Receipt:
     Money has one receipt: of the release of a parked credit it is the receipt of the credit.
     """
     found = get_transaction_for(user=user, transaction_id=transaction_id)
-    if is_release(found) and (parked := parked_credit_of(found)) is not None:
-        found = get_transaction_for(user=user, transaction_id=parked.parked_by_id)
+    if (known := known_as(found)) != found.pk:
+        found = get_transaction_for(user=user, transaction_id=known)
     if found.status != TransactionStatus.COMPLETED:
         raise NoReceipt(f"It is {found.status}.")
     received = found.from_user_id != user.pk

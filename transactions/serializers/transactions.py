@@ -128,8 +128,8 @@ class ConversionResponse(serializers.Serializer[Any]):
 class ParkedCreditResponse(serializers.Serializer[Any]):
     """Money from outside that could not land in its wallet at once.
 
-    ``parked_by`` is the movement that brought it. Until ``released_at`` it is kept for its owner and is in no balance;
-    then ``released_by`` has moved it into the wallet, as a line of the wallet's history.
+    ``parked_by`` is the movement that brought it, ``reversed_by`` what took it back. Until ``released_at`` it is in no
+    balance; then ``released_by`` has moved it into the wallet, as a line of the wallet's history.
     """
 
     id = serializers.UUIDField()
@@ -139,6 +139,8 @@ class ParkedCreditResponse(serializers.Serializer[Any]):
     parked_at = serializers.DateTimeField()
     released_by = serializers.UUIDField(allow_null=True)
     released_at = serializers.DateTimeField(allow_null=True)
+    reversed_by = serializers.UUIDField(allow_null=True)
+    reversed_at = serializers.DateTimeField(allow_null=True)
 
 
 class TransactionResponse(serializers.Serializer[Any]):
@@ -186,9 +188,8 @@ class EntryResponse(serializers.Serializer[Any]):
         account = instance.account.code
         if wallet is not None:
             account = f"wallet:{wallet.kind}" if own else f"wallet:{masked_name(wallet.owner)}"
-        elif account == SUSPENSE and (receiver := self._somebody_else(instance.transaction)) is not None:
-            # That its receiver cannot have it yet is nobody else's business.
-            account = f"wallet:{masked_name(receiver)}"
+        elif account == SUSPENSE and (owner := self._somebody_else(instance.transaction)) is not None:
+            account = f"wallet:{masked_name(owner)}"
         after = instance.wallet_balance_after if own else None
         return {
             "account": account,
@@ -199,8 +200,9 @@ class EntryResponse(serializers.Serializer[Any]):
         }
 
     def _somebody_else(self, movement: Transaction) -> User | None:
-        """Return who gets the money of a movement, if it is somebody else than the viewer."""
-        return None if movement.to_user_id == self.context["viewer_id"] else movement.to_user
+        """Return whose money waits, if it is somebody else's than the viewer's: that it waits is their business."""
+        owner = movement.to_user if movement.reverses_id is None else movement.from_user
+        return None if owner is None or owner.pk == self.context["viewer_id"] else owner
 
 
 class WalletLineResponse(serializers.Serializer[Any]):

@@ -1,9 +1,13 @@
 """Credits that could not land: money in ``suspense`` under its owner's name.
 
-Parking is part of the posting that brought the money in; ``releasing`` brings it home.
+Parking is part of the posting that brought the money in; ``releasing`` brings it home, ``undoing`` takes it back.
+Whoever does either holds the row before any wallet, so that one of them sees what the other has done.
 """
 
+from django.db.models import Q
+
 from notifications.services import publish
+from transactions.enums import ParkedCreditStatus
 from transactions.events import facts_of
 from transactions.models import ParkedCredit, Transaction
 from transactions.services.steps import Parked
@@ -26,6 +30,21 @@ def record(parked: Parked, booked: Transaction) -> ParkedCredit:
     )
     tell("credit.parked", row)
     return row
+
+
+def held_credit_of(transaction: Transaction) -> ParkedCredit | None:
+    """Lock the credit that a movement parked or released, and return it as it is then; None where there is none.
+
+    What it names is not read along: after a wait for the lock that would be as old as before it.
+    """
+    found = Q(parked_by=transaction) | Q(released_by=transaction)
+    return ParkedCredit.objects.select_for_update(no_key=True).filter(found).first()
+
+
+def mark_reversed(row: ParkedCredit, mirror: Transaction) -> None:
+    """Write that a credit, which the caller holds, was taken back by this mirror of what had parked it."""
+    row.status, row.reversed_by, row.reversed_at = ParkedCreditStatus.REVERSED, mirror, mirror.created_at
+    row.save(update_fields=["status", "reversed_by", "reversed_at"])
 
 
 def tell(event: str, row: ParkedCredit) -> None:

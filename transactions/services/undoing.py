@@ -1,17 +1,20 @@
 """Undoing a completed movement: its mirror, once and whole, or refunds, in parts that never exceed it.
 
-Neither edits anything; each is a new transaction that names the old one. The money comes from whoever received it.
-When it is spent meanwhile the step is refused, unless staff take the shortfall upon the house: then what is missing
-stands on ``receivables`` in the same posting, owed by the receiver. Both are decided under the locks of the wallets
-that every other undoing of the same movement needs, too, and the database refuses a sum of refunds above the amount by
-itself.
+Neither edits anything; each is a new transaction that names the old one. The money comes from whoever received it. A
+credit that was parked goes back the way it came: out of ``suspense``, and before that out of the wallet if it had
+landed, by the mirror of its release in the same step. When it is spent meanwhile the step is refused, unless staff take
+the shortfall upon the house: then what is missing stands on ``receivables`` in the same posting, owed by the receiver.
+Both are decided under the locks of the wallets that every other undoing of the same movement needs, too, and the
+database refuses a sum of refunds above the amount by itself.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import Sum
 
 from fintech_core import audit
 from fintech_core.audit import Actor
@@ -31,9 +34,12 @@ from transactions.errors import (
     RefundExceedsAmount,
 )
 from transactions.events import facts_of
-from transactions.models import ParkedCredit, Transaction
+from transactions.models import LedgerEntry, ParkedCredit, Transaction
 from transactions.selectors import refunded_so_far
+from transactions.services import parking
 from transactions.services.execution import carry_out
+from transactions.services.locking import LockedWallet, lock_wallets
+from transactions.services.mirrors import mirror_of, out_of_the_wallet
 from transactions.services.steps import Step
 from users.services.own_cases import forbid_own_case
 
@@ -51,19 +57,24 @@ def reverse(
 
     ``source`` is the request that two people have decided, where there is one. Raises OwnCase, NotReversible,
     AlreadyReversed, and InsufficientFunds when the money was spent meanwhile and its shortfall is not booked. A credit
-    that was parked cannot be reversed: its row would still say that the money waits in ``suspense``, or came from it.
+    that was parked is reversed with its release, if it had one, and is never released after; the release alone is
+    refused.
     """
     require_transaction("TransactionService")
     forbid_own_movement(transaction, actor)
     if transaction.status != TransactionStatus.COMPLETED or transaction.type == TransactionType.REVERSAL:
         raise NotReversible(f"A {transaction.type} that is {transaction.status} cannot be reversed.")
-    if ParkedCredit.objects.filter(Q(parked_by=transaction) | Q(released_by=transaction)).exists():
-        raise NotReversible("A credit that was parked cannot be reversed; correct it with an adjustment.")
+    credit = parking.held_credit_of(transaction)
+    drafts = [replace(mirror_of(transaction, actor, book_shortfall), source=source)]
+    if credit is not None:
+        drafts = [*out_of_the_wallet(credit, transaction, actor, book_shortfall), *drafts]
     try:
-        mirror = _post(replace(_mirror(transaction, actor, book_shortfall), source=source), now)
+        *before, mirror = _post(drafts, now, credit)
     except DuplicateReference as error:
         raise AlreadyReversed("It was reversed before.") from error
-    _write_down("reversed", transaction, mirror, actor, reason)
+    if credit is not None:
+        parking.mark_reversed(credit, mirror)
+    _write_down("reversed", transaction, [mirror, *before], actor, reason)
     return mirror
 
 
@@ -88,8 +99,8 @@ def refund(
     if transaction.status != TransactionStatus.COMPLETED or transaction.type not in REFUNDABLE:
         raise NotRefundable(f"A {transaction.type} that is {transaction.status} cannot be refunded.")
     draft = _refund_draft(transaction, amount, actor, book_shortfall)
-    refunded = _post(replace(draft, source=source or draft.source), now)
-    _write_down("refunded", transaction, refunded, actor, reason)
+    (refunded,) = _post([replace(draft, source=source or draft.source)], now)
+    _write_down("refunded", transaction, [refunded], actor, reason)
     return refunded
 
 
@@ -103,48 +114,16 @@ def forbid_own_movement(transaction: Transaction, actor: Actor | None) -> None:
     )
 
 
-def _post(draft: TransactionDraft, now: datetime) -> Transaction:
-    _, rows = carry_out([Post(draft)], now, decide=Step.carry_out)
-    return rows[draft.id]
+def _post(
+    drafts: Sequence[TransactionDraft], now: datetime, credit: ParkedCredit | None = None
+) -> list[Transaction]:
+    """Book drafts as one step; the wallet that a parked credit is for is locked along, as when it was parked."""
 
+    def lock(wallet_ids: Iterable[UUID]) -> dict[UUID, LockedWallet]:
+        return lock_wallets({*wallet_ids, credit.wallet_id} if credit is not None else wallet_ids)
 
-def _mirror(transaction: Transaction, actor: Actor | None, book_shortfall: bool) -> TransactionDraft:
-    def not_undone_before(draft: TransactionDraft) -> TransactionDraft:
-        """Look once the wallets are locked: before that, a second reversal would find the money gone."""
-        if Transaction.objects.filter(reverses_id=transaction.pk).exists():
-            raise AlreadyReversed("It was reversed before.")
-        if refunded_so_far(transaction):
-            raise NotReversible("It was refunded in part; refund the rest.")
-        return draft
-
-    # Backwards, so that a wallet that passed the money on has it again before it gives it back.
-    legs = tuple(
-        Leg(
-            entry.account.code,
-            Direction(entry.direction).opposite,
-            entry.amount,
-            entry.currency,
-            entry.wallet_id,
-        )
-        for entry in transaction.entries.select_related("account").order_by("-id")
-    )
-    return TransactionDraft(
-        type=TransactionType.REVERSAL,
-        currency=transaction.currency,
-        amount=transaction.amount + transaction.fee,
-        legs=legs,
-        from_wallet_id=transaction.to_wallet_id,
-        to_wallet_id=transaction.from_wallet_id,
-        from_user_id=transaction.to_user_id,
-        to_user_id=transaction.from_user_id,
-        initiated_by_id=actor.pk if actor is not None else None,
-        description=f"Reversal of {transaction.reference}",
-        reverses_id=transaction.pk,
-        respects_balance_cap=False,
-        ignores_wallet_status=True,
-        shortfall_to_receivables=book_shortfall,
-        guard=not_undone_before,
-    )
+    _, rows = carry_out([Post(draft) for draft in drafts], now, decide=Step.carry_out, lock=lock)
+    return [rows[draft.id] for draft in drafts]
 
 
 def _refund_draft(
@@ -224,12 +203,17 @@ def _exceeds(transaction: Transaction, before: Decimal, left: Decimal) -> Refund
     )
 
 
-def _write_down(verb: str, undone: Transaction, made: Transaction, actor: Actor | None, reason: str) -> None:
-    """Audit an undoing with what the house took upon itself, and tell both sides."""
-    owed = made.entries.filter(account__code=RECEIVABLES, direction=Direction.DEBIT).aggregate(
-        total=Sum("amount")
-    )["total"]
+def _write_down(
+    verb: str, undone: Transaction, booked: Sequence[Transaction], actor: Actor | None, reason: str
+) -> None:
+    """Audit an undoing, first what undoes it, with what the house took upon itself, and tell both sides."""
+    made, *before = booked
+    owed = LedgerEntry.objects.filter(
+        transaction__in=booked, account__code=RECEIVABLES, direction=Direction.DEBIT
+    ).aggregate(total=Sum("amount"))["total"]
     changes: dict[str, list[str | None]] = {verb: [None, str(made.pk)]}
+    if before:
+        changes["release_reversed"] = [None, str(before[0].pk)]
     if owed:
         changes["receivables"] = [None, format_amount(owed, made.currency)]
     audit.record(actor=actor, action=f"transaction.{verb}", target=undone, reason=reason, changes=changes)

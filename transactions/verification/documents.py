@@ -50,6 +50,7 @@ ADJUSTED = Check(
     """.replace(":unwitnessed", _unwitnessed("adjustment")),
 )
 
+# The house bears what a parked credit's owner has spent in the mirror of its release, which is of the same step.
 UNDONE = Check(
     "undoing_is_what_was_approved",
     "A reversal or refund by two people and the request behind it do not say the same, or one of them is missing.",
@@ -71,7 +72,11 @@ UNDONE = Check(
           IS DISTINCT FROM (a.kind, a.amount, a.currency, a.decided_by_id)
        OR a.book_shortfall IS NOT TRUE AND EXISTS (
               SELECT FROM transactions_ledgerentry e JOIN transactions_ledgeraccount c ON c.id = e.account_id
-              WHERE e.transaction_id = t.id AND e.direction = 'debit' AND c.code = %(receivables)s)
+              WHERE e.direction = 'debit' AND c.code = %(receivables)s
+                AND (e.transaction_id = t.id OR e.transaction_id IN (
+                         SELECT rm.id FROM transactions_parkedcredit p
+                         JOIN transactions_transaction rm ON rm.reverses_id = p.released_by_id
+                         WHERE p.parked_by_id = a.transaction_id)))
     """.replace(":unwitnessed", _unwitnessed("undoing")),
     parameters=lambda: {"receivables": RECEIVABLES},
 )

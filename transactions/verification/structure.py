@@ -49,6 +49,7 @@ GUARDS = (
     ("transactions", "undoing.sql"),
     ("transactions", "openings_and_splits.sql"),
     ("transactions", "requests_keep_their_terms.sql"),
+    ("transactions", "parked_credits.sql"),
     ("fintech_core", "approval_triggers.sql"),
     ("fintech_core", "audit_append_only.sql"),
 )
@@ -147,10 +148,8 @@ def _types() -> dict[str, Any]:
 
 
 def _role() -> dict[str, Any]:
-    return {
-        "role": settings.DATABASES["default"].get("USER") or "",
-        "append_only": [model._meta.db_table for model in APPEND_ONLY],
-    } | _tables()
+    append_only = [model._meta.db_table for model in APPEND_ONLY]
+    return {"role": settings.DATABASES["default"].get("USER") or "", "append_only": append_only} | _tables()
 
 
 TRIGGERS = Check(

@@ -181,14 +181,27 @@ class Book:
             raise
 
     def reverse(self, number: int, shortfall: bool) -> None:
-        """The mirror of a movement, once; the receiver must still have the money, or owes it."""
+        """The mirror of a movement, once; the receiver must still have the money, or owes it.
+
+        Of a credit that had to wait, its release goes first, if there was one; that alone is not undone.
+        """
         movement = self.movements[number]
-        if movement.status != "completed" or movement.kind == "reversal" or movement.parked is not None:
+        if movement.status != "completed" or movement.kind == "reversal":
+            raise Refused("not_reversible")
+        row = None if movement.parked is None else self.waiting[movement.parked]
+        if row is not None and row.by != number:
             raise Refused("not_reversible")
         if movement.reversed:
             raise Refused("already_reversed")
         if self.refunded(number):
             raise Refused("not_reversible")
+        if row is not None:
+            row.reversed = True
+            if row.released is not None:
+                self._mirror(self.movements[row.released], shortfall)
+        self._mirror(movement, shortfall)
+
+    def _mirror(self, movement: Movement, shortfall: bool) -> None:
         total = movement.amount + movement.fee
         mirror = Movement("reversal", total, 0, movement.currency, movement.receiver, movement.sender)
         lines = [(place, -value) for place, value in reversed(movement.lines)]
@@ -299,7 +312,7 @@ class Book:
     def release(self, number: int) -> None:
         """A credit that waits lands, if it may."""
         row = self.waiting[number]
-        if row.released:
+        if row.released is not None or row.reversed:
             raise Refused("still_parked")
         lines: Lines = [((SUSPENSE, row.place[2]), -row.amount), (row.place, row.amount)]
         movement = Movement(row.kind, row.amount, 0, row.place[2], receiver=row.place)
@@ -307,8 +320,7 @@ class Book:
             self._post(movement, lines)
         except Refused as refusal:
             raise Refused("still_parked") from refusal
-        row.released = True
-        movement.parked = number
+        row.released, movement.parked = len(self.movements) - 1, number
 
     def spent(self, place: Place) -> tuple[int, int]:
         """Return what counts against the limits today and this month."""

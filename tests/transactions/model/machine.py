@@ -165,6 +165,12 @@ class Machine(Stage):
     def release(self, which: int, ending: Ending) -> None:
         self.step("release", which % len(self.book.waiting), ending=ending)
 
+    @precondition(lambda self: self.book.waiting)
+    @rule(which=WHICH, shortfall=st.booleans(), ending=ENDINGS)
+    def take_back_what_waited(self, which: int, shortfall: bool, ending: Ending) -> None:
+        waited = self.book.waiting[which % len(self.book.waiting)]
+        self.step("reverse", waited.by, shortfall, ending=ending)
+
     @precondition(lambda self: len(self.book.purses) < len(TIERS) * 3)
     @rule(who=WHO, currency=st.sampled_from(["USD", "NGN"]), ending=ENDINGS)
     def open(self, who: int, currency: str, ending: Ending) -> None:

@@ -76,7 +76,8 @@ class Waiting:
     kind: str
     amount: int
     by: int
-    released: bool = False
+    released: int | None = None
+    reversed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
