@@ -11,7 +11,7 @@ from fintech_core.idempotency import Answer
 from fintech_core.money import format_amount
 from transactions.enums import TransactionStatus, TransactionType
 from transactions.models import ParkedCredit, Transaction, is_passage
-from transactions.selectors import with_parties
+from transactions.selectors import parked_credit_of, with_parties
 from users.models import User
 from users.names import PersonName, masked_name
 
@@ -147,21 +147,6 @@ def named(transaction: Transaction, person: User | PersonName | None) -> str:
     ):
         return transaction.description
     return str(transaction.get_type_display())
-
-
-def parked_credit_of(transaction: Transaction) -> ParkedCredit | None:
-    """Return the credit that a movement parked (read along by ``with_parties``) or is a passage of, which is read."""
-    if is_passage(transaction) and transaction.source_id is not None:
-        return ParkedCredit.objects.filter(pk=transaction.source_id).first()
-    return getattr(transaction, "parked_credit", None)
-
-
-def known_as(transaction: Transaction) -> UUID:
-    """Return the movement that a customer knows this one by: of a passage the credit, or the reversal of that."""
-    credit = parked_credit_of(transaction) if is_passage(transaction) else None
-    if credit is None:
-        return transaction.pk
-    return credit.parked_by_id if transaction.reverses_id is None else credit.reversed_by_id or transaction.pk
 
 
 def _waiting(parked: ParkedCredit | None, direction: str) -> dict[str, Any] | None:

@@ -17,7 +17,14 @@ from fintech_core.prepared import PendingRow, PreparedRead
 from transactions import limits
 from transactions.enums import REFUNDABLE, ApprovalKind, TransactionStatus, TransactionType
 from transactions.limits import Spent
-from transactions.models import PARKED_CREDIT, BulkTransfer, LedgerEntry, Transaction, is_passage
+from transactions.models import (
+    PARKED_CREDIT,
+    BulkTransfer,
+    LedgerEntry,
+    ParkedCredit,
+    Transaction,
+    is_passage,
+)
 from users.models import User
 from wallet.enums import WalletKind
 from wallet.models import Wallet
@@ -44,20 +51,45 @@ def with_parties() -> Any:
     ).prefetch_related("refunds")
 
 
+def parked_credit_of(transaction: Transaction) -> ParkedCredit | None:
+    """Return the credit that a movement parked (read along by ``with_parties``) or is a passage of, which is read."""
+    if is_passage(transaction) and transaction.source_id is not None:
+        return ParkedCredit.objects.filter(pk=transaction.source_id).first()
+    return getattr(transaction, "parked_credit", None)
+
+
+def known_as(transaction: Transaction) -> UUID:
+    """Return the movement that a customer knows this one by: of a passage the credit, or the reversal of that."""
+    credit = parked_credit_of(transaction) if is_passage(transaction) else None
+    if credit is None:
+        return transaction.pk
+    return credit.parked_by_id if transaction.reverses_id is None else credit.reversed_by_id or transaction.pk
+
+
 def transactions_of(*, user: User) -> "QuerySet[Transaction]":
     """Return every movement that the user sent or received, passages of parked credits too."""
     rows: QuerySet[Transaction] = with_parties().filter(Q(from_user=user) | Q(to_user=user))
     return rows
 
 
-def history_of(*, user: User) -> Either:
+def history_of(*, user: User, reference: str | None = None) -> Either:
     """Return the user's movements with all money once, to be read page by page, newest first.
 
     The passages of a parked credit are left out, its release and the mirror of that: the credit itself stands there
-    and says when it was released, and its reversal does when it was reversed.
+    and says when it was released, and its reversal does when it was reversed. So by the ``reference`` of a passage,
+    which the wallet's history tells, the one of those two is found that it belongs to.
     """
     shown = Transaction.objects.exclude(source_kind=PARKED_CREDIT)
+    if reference is not None:
+        passage = _passage_of(user, reference)
+        shown = shown.filter(reference=reference) if passage is None else shown.filter(pk=known_as(passage))
     return Either(with_parties(), shown.filter(from_user=user), shown.filter(to_user=user))
+
+
+def _passage_of(user: User, reference: str) -> Transaction | None:
+    """Return the user's passage with this reference, by the index of references."""
+    found = Transaction.objects.filter(reference=reference, source_kind=PARKED_CREDIT)
+    return found.filter(Q(from_user=user) | Q(to_user=user)).first()
 
 
 def get_transaction_for(*, user: User, transaction_id: UUID) -> Transaction:

@@ -16,6 +16,7 @@ from notifications.models import Event
 from tests.cashback.offers import pay, payer, running
 from tests.factories import StaffFactory, UnverifiedUserFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
+from tests.transactions.parked import reverse
 from tests.transactions.story import happened, transfer_draft
 from tests.transactions.test_pages import ids, pages
 from transactions import selectors
@@ -225,6 +226,46 @@ class TestRefund:
         assert give_back(staff, original)["parked_credit"] is None
 
 
+class TestReference:
+    def test_of_a_release_as_the_wallets_history_tells_it_finds_the_credit(self, api: Api, ada: User) -> None:
+        land(ada)
+        (line,) = api(ada).get(f"{MOVEMENTS}/history").json()["results"]
+        (credit,) = shown(api(ada))
+        assert line["reference"] != credit["reference"]
+        for reference in (line["reference"], credit["reference"]):
+            assert shown(api(ada), reference=reference) == [credit]
+
+    def test_goes_together_with_other_filters(self, api: Api, ada: User) -> None:
+        reference = land(ada).reference
+        assert len(shown(api(ada), reference=reference, type="funding", amount_min=OVER_THE_CAP)) == 1
+        assert shown(api(ada), reference=reference, type="refund") == []
+        assert shown(api(ada), reference=reference, amount_min="50000.02") == []
+
+    def test_of_the_way_back_finds_the_reversal(self, api: Api, ada: User) -> None:
+        land(ada)
+        (credit,) = shown(api(ada))
+        reverse(Transaction.objects.get(pk=credit["id"]))
+        (reversal, credit) = shown(api(ada))
+        lines = api(ada).get(f"{MOVEMENTS}/history").json()["results"]
+        found = [shown(api(ada), reference=line["reference"]) for line in lines]
+        assert found == [[reversal], [credit]]
+
+    def test_finds_nothing_of_somebody_elses(self, api: Api, ada: User) -> None:
+        reference = land(ada).reference
+        assert shown(api(UserFactory()), reference=reference) == []
+        assert shown(api(ada), reference="TRX-NOBODYS") == []
+
+    def test_of_a_parked_refund_is_its_payers_alone(
+        self, api: Api, staff: APIClient, refunded: tuple[User, User, Transaction]
+    ) -> None:
+        customer, receiver, original = refunded
+        made = give_back(staff, original)
+        unfreeze(main_wallet(customer))
+        reference = released(customer).reference
+        assert [row["id"] for row in shown(api(customer), reference=reference)] == [made["id"]]
+        assert shown(api(receiver), reference=reference) == []
+
+
 class TestReward:
     def test_that_waits_and_lands_is_one_movement(self, api: Api) -> None:
         user = payer()
@@ -276,5 +317,4 @@ class TestPages:
     def test_every_filter_goes_on_working(self, api: Api, many: User) -> None:
         assert len(shown(api(many), type="funding", status="completed", amount_min=OVER_THE_CAP)) == 4
         release = Transaction.objects.filter(source_kind="parked_credit").earliest("created_at")
-        assert shown(api(many), reference=release.reference) == []
         assert len(shown(api(many), created_before=release.created_at.isoformat())) == 5

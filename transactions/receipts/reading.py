@@ -15,9 +15,8 @@ from transactions.rendering import (
     amount_for,
     counterparty_name,
     fee_for,
-    known_as,
 )
-from transactions.selectors import get_transaction_for, refunded_so_far, with_parties
+from transactions.selectors import get_transaction_for, known_as, refunded_so_far, with_parties
 from users.models import User
 from users.names import masked_name
 

@@ -287,8 +287,8 @@ class TransactionQuery(QueryParameters):
 
 
 def filtered(rows: Either, query: dict[str, Any]) -> Either:
-    """Narrow a list of movements by validated filters."""
-    exact = {name: query[name] for name in ("status", "type", "currency", "reference") if name in query}
+    """Narrow a list of movements by validated filters; by its reference ``history_of`` finds one."""
+    exact = {name: query[name] for name in ("status", "type", "currency") if name in query}
     rows = rows.filter(**exact)
     bounds = {"created_after": "created_at__gte", "created_before": "created_at__lt"}
     bounds |= {"amount_min": "amount__gte", "amount_max": "amount__lte"}

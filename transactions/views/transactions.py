@@ -50,10 +50,12 @@ class TransactionViewSet(ApiViewSet):
     def list(self, request: Request) -> Response:
         """List the customer's movements, newest first, all money once.
 
-        A credit that waits or has waited says so in ``parked_credit``; its release is no movement of its own here.
+        A credit that waits or has waited says so in ``parked_credit``; its release is no movement of its own here. By
+        the reference that the wallet's history has for the release, that credit is found.
         """
         user = signed_in_user(request)
-        rows: Any = filtered(selectors.history_of(user=user), self.read_query(TransactionQuery))
+        query = self.read_query(TransactionQuery)
+        rows: Any = filtered(selectors.history_of(user=user, reference=query.get("reference")), query)
         page = self.paginate_queryset(rows) or []
         return self.get_paginated_response([render(row, viewer_id=user.pk) for row in page])
 
