@@ -13,9 +13,9 @@ from fintech_core import clock
 from tests.factories import StaffFactory, UnverifiedUserFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.pasts import at
-from tests.transactions.story import bill_draft, happened
+from tests.transactions.story import bill_draft, happened, transfer_draft
 from transactions import limits
-from transactions.drafts import Authorize, Void
+from transactions.drafts import Authorize, Post, Void
 from transactions.errors import KycRequired, LimitExceeded, LimitRuleRefused
 from transactions.limits import Limits, Spent
 from transactions.models import ExchangeRate, FeeRule, LimitRule, ParkedCredit, Transaction
@@ -40,6 +40,20 @@ def spent(today: int, month: int, on: date = TODAY) -> Spent:
 def fresh_table() -> None:
     """Read the rules anew in each test."""
     limits.forget()
+
+
+class TestRefusal:
+    """Whoever may not send so much learns that first: more money would not help."""
+
+    @pytest.mark.django_db
+    @pytest.mark.parametrize(("tier", "refusal"), [(0, KycRequired), (1, LimitExceeded)])
+    @pytest.mark.parametrize("held", [False, True])
+    def test_comes_before_the_lack_of_money(self, tier: int, refusal: type[Exception], held: bool) -> None:
+        sender, receiver = main_wallet(UserFactory(kyc_tier=tier)), main_wallet(UserFactory())
+        sending = Post(transfer_draft(sender, receiver, "50000.01"))
+        with pytest.raises(refusal):
+            happened(Authorize(bill_draft(sender, "50000.01")) if held else sending)
+        assert Transaction.objects.count() == 0
 
 
 class TestCheckSpend:

@@ -1,7 +1,6 @@
 """A business step: several operations decided one after another on wallets that are locked once.
 
-``Step`` is pure bookkeeping over working copies; it reads nothing and writes nothing. What it decides is stored by
-``writing``.
+``Step`` is pure bookkeeping over working copies; it runs no query. ``writing`` stores what it decides.
 """
 
 from collections.abc import Mapping
@@ -96,9 +95,9 @@ class Step:
             guarded = with_fee(guarded, self.wallets, self.now)
         if guarded.shortfall_to_receivables:
             guarded = with_shortfall(guarded, self.wallets)
+        if guarded.counts_toward_limits and guarded.from_wallet_id is not None:
+            self._count(self.wallets[guarded.from_wallet_id], guarded.amount)
         final = self._landing(guarded)
-        if final.counts_toward_limits and final.from_wallet_id is not None:
-            self._count(self.wallets[final.from_wallet_id], final.amount)
         self._enter(final.id, final.type, final.legs, final)
         self._add_transaction(final, TransactionStatus.COMPLETED, hold_amount=None)
         return final.id
@@ -111,9 +110,9 @@ class Step:
         if draft.fee_by_rule:
             draft = with_fee(draft, self.wallets, self.now)
         self._require_can_debit(wallet)
-        self._require_available(wallet, draft.total, wallet.available)
         if draft.counts_toward_limits:
             self._count(wallet, draft.amount)
+        self._require_available(wallet, draft.total, wallet.available)
         wallet.held += draft.total
         self._add_transaction(draft, TransactionStatus.PENDING, hold_amount=draft.total)
         return draft.id
@@ -223,7 +222,8 @@ class Step:
         return None
 
     def _count(self, wallet: LockedWallet, amount: Decimal) -> None:
-        """Check and count an outgoing amount on the locked row."""
+        """Check and count an outgoing amount, before funds are: who may not send is not told to bring more money."""
+        self._require_can_debit(wallet)
         spent = wallet.spent.as_of(self.today)
         limits.check_spend(self._limits_of(wallet), spent, amount, self.counted_at)
         wallet.spent = spent.plus(amount)

@@ -81,13 +81,13 @@ class Book:
         purse = self.purses[place]
         if purse.status != "active":
             raise Refused("wallet_frozen")
-        if amount + fee > purse.free:
-            raise Refused("insufficient_funds")
         total = amount + fee
         movement = Movement(
             "bill_payment", amount, fee, place[2], place, status="pending", hold=total, brief=brief
         )
         self._count(movement)
+        if total > purse.free:
+            raise Refused("insufficient_funds")
         purse.held += total
         self.movements.append(movement)
 
@@ -348,6 +348,11 @@ class Book:
         """Decide line by line what each wallet may do, then write."""
         if shortfall:
             lines = self._owed(lines)
+        if movement.kind in COUNTED:
+            assert movement.sender is not None
+            if self.purses[movement.sender].status != "active":
+                raise Refused("wallet_frozen")
+            self._count(movement)
         moved: Counter[Place] = Counter()
         for index, (place, value) in enumerate(lines):
             if not is_wallet(place):
@@ -366,8 +371,6 @@ class Book:
                 self.waiting.append(Waiting(place, movement.kind, value, len(self.movements)))
                 break
             moved[place] += value
-        if movement.kind in COUNTED:
-            self._count(movement)
         if movement.source and movement.source in {row.source for row in self.movements}:
             raise Refused("duplicate_reference")
         movement.lines = lines
