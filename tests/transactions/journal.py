@@ -26,7 +26,7 @@ from transactions import chart
 from transactions.balances import TrialBalance
 from transactions.drafts import Post, Source, funding_draft
 from transactions.enums import Direction, TransactionStatus
-from transactions.models import LedgerEntry, Transaction
+from transactions.models import LedgerEntry, ParkedCredit, Transaction
 from transactions.services import TransactionService, adjustments, conversions
 from transactions.services.releasing import release_for
 from users.models import User
@@ -157,6 +157,15 @@ def released(book: Book) -> list[Transaction]:
     return [Transaction.objects.filter(to_wallet=main_wallet(book.bola), type="funding").latest("created_at")]
 
 
+def charged_back(book: Book) -> list[Transaction]:
+    credit = ParkedCredit.objects.get(owner=book.bola)
+    with transaction.atomic():
+        mirror = TransactionService.reverse(
+            credit.parked_by, actor=book.staff, reason="stolen card", now=clock.now()
+        )
+    return [Transaction.objects.get(reverses=credit.released_by), mirror]
+
+
 def adjustment(book: Book) -> list[Transaction]:
     asked = adjustments.request_adjustment(
         wallet=main_wallet(book.bola), direction=Direction.CREDIT, amount=Decimal(250), effective_at=None,
@@ -173,7 +182,8 @@ SCENES: dict[str, Callable[[Book], list[Transaction]]] = {
     scene.__name__: scene
     for scene in (
         funding, funding_with_a_fee, transfer, bill_held, bill_delivered, redemption, bill_declined,
-        bill_delivered_late, refund, reversal, reversal_of_what_is_spent, conversion, parked, released, adjustment,
+        bill_delivered_late, refund, reversal, reversal_of_what_is_spent, conversion, parked, released,
+        charged_back, adjustment,
     )
 }  # fmt: skip
 
