@@ -50,11 +50,9 @@ def chidi() -> User:
 
 
 def test_a_transfer(ada: User, chidi: User) -> None:
-    parties = transfers.Parties(sender=ada, to=chidi.email, currency="NGN")
+    sending = transfers.Sending(sender=ada, to=chidi.email, currency="NGN", amount=Decimal("40.00"))
     with transaction.atomic():
-        sent = transfers.send_money(
-            sending=transfers.Sending(parties=parties, amount=Decimal("40.00")), now=clock.now()
-        )
+        sent = transfers.send_money(sending=sending.prefetch(), now=clock.now())
     assert told("transfer.sent") == [of(sent, "40.00", counterparty="Chidi E.")]
     assert told("transfer.received") == [of(sent, "40.00", counterparty="Ada O.")]
 
@@ -85,7 +83,7 @@ def test_a_hold_that_ended_tells_all_that_was_held(ada: User) -> None:
     now = clock.now()
     draft = replace(bill_draft(main_wallet(ada), "40.00", "2.00"), source=None, expires_at=now)
     held = happened(Authorize(draft))
-    assert expiry.expire_holds(now=now + timedelta(minutes=1)) == 1
+    assert expiry.expire_holds(now=now + timedelta(minutes=1)).count == 1
     assert told("hold.expired") == [of(held, "42.00")]
 
 

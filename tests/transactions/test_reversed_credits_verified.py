@@ -12,7 +12,6 @@ import pytest
 from django.db import connections
 from django.test import override_settings
 from pytest_django.plugin import DjangoDbBlocker
-from transactions.verification.incremental import Since
 
 from fintech_core import clock
 from tests.databases import Databases
@@ -27,6 +26,7 @@ from transactions.models import Transaction
 from transactions.sealing import chain
 from transactions.services.undoing_by_staff import book_undoing
 from transactions.verification import verify
+from transactions.verification.incremental_queries import Since
 
 # Tests beside this one, in other databases of the same server, may keep a transaction open for a while.
 WITHIN_S = 60
@@ -121,7 +121,7 @@ class Forger:
     def found(self) -> set[str]:
         """Return which rules are broken; a verification that goes on from the beginning says the same."""
         full = set(verify(using="owner").broken) - OWN_TRACES
-        assert set(verify(using="owner", sweep=False).broken) - OWN_TRACES == full
+        assert set(verify(using="owner", combined=False).broken) - OWN_TRACES == full
         return full
 
 
