@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from billers import ladders
 from billers.enums import BillStatus
 from billers.errors import BillDeclined, failure_detail, public_failure
@@ -56,7 +58,7 @@ def _render(payment: BillPayment, reward: Reward | None) -> dict[str, Any]:
         "cashback": _cashback(payment, reward),
         "token": None if payment.token is None else str(payment.token),
         "units": payment.units or None,
-        "receipt_url": None,
+        "receipt_url": _receipt_url(payment),
         "transaction_id": str(payment.transaction_id),
         "failure": _failure(payment),
         "created_at": clock.rfc3339(payment.created_at),
@@ -94,6 +96,13 @@ def _failure(payment: BillPayment) -> dict[str, str] | None:
     if payment.status != BillStatus.FAILED:
         return None
     return {"code": public_failure(payment.failure_code), "detail": failure_detail(payment.failure_code)}
+
+
+def _receipt_url(payment: BillPayment) -> str | None:
+    """Tell where the movement's receipt is, once the money is taken; one that was reversed since has it, too."""
+    if payment.status not in {BillStatus.COMPLETED, BillStatus.REVERSED}:
+        return None
+    return f"{settings.PUBLIC_URL}/api/v1/transactions/{payment.transaction_id}/receipt"
 
 
 def _cashback(payment: BillPayment, reward: Reward | None) -> dict[str, str]:

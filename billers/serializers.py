@@ -252,7 +252,7 @@ class BillPaymentResponse(serializers.Serializer[Any]):
     cashback = CashbackOnBillResponse()
     token = serializers.CharField(allow_null=True)
     units = serializers.CharField(allow_null=True)
-    receipt_url = serializers.CharField(allow_null=True)
+    receipt_url = serializers.URLField(allow_null=True)
     transaction_id = serializers.UUIDField()
     failure = BillFailureResponse(allow_null=True)
     created_at = serializers.DateTimeField()

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
@@ -81,6 +82,8 @@ class TestAnswers:
         answer = while_working(lambda: pay(api(ada), wait=8))
         body = answer.json()
         assert (answer.status_code, set(body), "Location" in answer) == (201, PAYMENT_FIELDS, False)
+        receipt = api(ada).get(body["receipt_url"].removeprefix(settings.PUBLIC_URL))
+        assert (receipt.status_code, receipt.json()["amount"]) == (200, "10000.00")
         assert (body["status"], body["is_final"], body["resolve_by"]) == ("completed", True, None)
         assert (len(body["token"]), body["token"].isdigit()) == (20, True)
         assert body["cashback"] == {"amount": "100.00", "status": "earned"}

@@ -130,6 +130,7 @@ class TestOne:
         assert set(body) == PAYMENT_FIELDS
         assert (body["reference"], body["transaction_id"]) == (payment.reference, str(payment.transaction_id))
         assert body["resolve_by"] == clock.rfc3339(payment.created_at + timedelta(hours=24))
+        assert body["receipt_url"] is None
 
     def test_one_that_failed_says_why(self, api: Api, ada: User) -> None:
         payment = bench.end_as(bench.new_payment(ada), "amount_too_small")
@@ -137,7 +138,7 @@ class TestOne:
         assert (body["status"], body["is_final"], body["next_poll_at"], body["resolve_by"]) == (
             "failed", True, None, None,
         )  # fmt: skip
-        assert body["failure"]["code"] == "amount_too_small"
+        assert (body["failure"]["code"], body["receipt_url"]) == ("amount_too_small", None)
         assert body["cashback"] == {"amount": "0.00", "status": "none"}
 
     def test_somebody_elses_is_like_one_that_is_not_there(self, api: Api, ada: User) -> None:
