@@ -180,6 +180,18 @@ class TestBestEffort:
         assert (again.status_code, again.json()["results"]) == (422, answer.json()["results"])
         assert balances(ada, chidi) == [1500, 0]
 
+    @pytest.mark.parametrize("query", ["", "?dry_run=true"])
+    @pytest.mark.parametrize("to_whom", ["nobody@example.com", "bola@example.com"])
+    def test_a_refusal_names_its_request_whether_items_fail_at_once_or_later(
+        self, api: Api, ada: User, to_whom: str, query: str
+    ) -> None:
+        UserFactory(email="bola@example.com")
+        body = {"items": [to(to_whom, "1000.01")], "mode": "best_effort", "pin": PIN}
+        headers = {"Idempotency-Key": "k", "X-Request-ID": "request-0001"}
+        answer = api(ada).post(f"{ROUTE}{query}", body, format="json", headers=headers)
+        assert (answer.status_code, answer.json()["request_id"]) == (422, "request-0001")
+        assert balances(ada) == [1000]
+
     def test_an_unverified_sender_sends_nothing(self, api: Api) -> None:
         chidi, new = UserFactory(), with_pin(UnverifiedUserFactory())
         fund(new, "10.00")

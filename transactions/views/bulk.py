@@ -52,7 +52,7 @@ class BulkTransferViewSet(ApiViewSet):
         answer = self.answer_once(
             operation="bulk_transfer",
             body=body,
-            work=lambda: _begin(sender, body, request.headers.get("If-Match")),
+            work=lambda: _begin(request, sender, body),
             gate=pins.PinGate(user_id=sender.pk, pin=pin),
             charge=lambda: self._charge_unknown(body),
         )
@@ -82,11 +82,12 @@ class BulkTransferViewSet(ApiViewSet):
         self.charge(self.request, LOOKUPS, units=min(len(unknown), MAX_UNKNOWN))
 
 
-def _begin(sender: User, body: dict[str, Any], if_match: str | None) -> Answer:
+def _begin(request: Request, sender: User, body: dict[str, Any]) -> Answer:
+    if_match = request.headers.get("If-Match")
     asked = {"sender": sender, "currency": body["currency"], "now": clock.now(), "if_match": if_match}
     items = [BulkItem(**item) for item in body["items"]]
     if body["mode"] == BulkMode.ALL_OR_NOTHING:
-        return answer_for(bulk.send_all(items=items, **asked))
-    if dry_run.is_running():
-        return answer_for(bulk.rehearse(items=items, **asked))
-    return answer_for(bulk.accept(items=items, **asked))
+        begin = bulk.send_all
+    else:
+        begin = bulk.rehearse if dry_run.is_running() else bulk.accept
+    return answer_for(begin(items=items, **asked), request_id=request_id_of(request))
