@@ -7,12 +7,12 @@ from django.db.models import QuerySet
 
 from billers.enums import BillStatus
 from billers.models import BillPayment
-from fintech_core import builtin_metrics, metrics
+from fintech_core import circuit, metrics
 
 
 def register() -> None:
     """Register bills that wait for a vendor, for a job or for a person."""
-    builtin_metrics.register_vendors(*settings.VENDORS["biller"])
+    circuit.register(*settings.VENDORS["biller"])
     metrics.register_waiting(
         "bill_payment", "processing", "bills without the vendor's last word", _processing, since="created_at"
     )

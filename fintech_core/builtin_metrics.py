@@ -30,13 +30,6 @@ JOB_FINISHED: Final = Metric(
 JOB_SUCCEEDED: Final = Metric("job_succeeded", "1 if that run did its work, 0 if it failed", ("task",))
 JOB_INTERVAL: Final = Metric("job_interval_seconds", "How often beat rings for the job", ("task",))
 
-_vendors: set[str] = set()
-
-
-def register_vendors(*names: str) -> None:
-    """Add vendors, under the names that their circuits have."""
-    _vendors.update(names)
-
 
 def register_builtin() -> None:
     """Register the parts of the ground floor; Redis first, so that a silent database does not use up its time."""
@@ -54,8 +47,7 @@ def register_builtin() -> None:
 
 def read_circuits() -> Iterable[Sample]:
     """Tell how each vendor does. Raises lua.RedisDown: then nobody knows."""
-    for vendor in sorted(_vendors):
-        status = circuit.look(vendor)
+    for vendor, status in circuit.look_at_all().items():
         yield VENDOR_DOWN.sample(status == "down", vendor)
         yield VENDOR_SLOW.sample(status == "slow", vendor)
 

@@ -64,12 +64,20 @@ return {redis.call('EXISTS', KEYS[2]), redis.call('LRANGE', KEYS[1], 0, -1)}
 """)
 
 
+_vendors: set[str] = set()
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One call as the window remembers it."""
 
     ok: bool
     took_s: float
+
+
+def register(*vendors: str) -> None:
+    """Add vendors to those that health and metrics tell of."""
+    _vendors.update(vendors)
 
 
 def allows(vendor: str) -> bool:
@@ -109,6 +117,11 @@ def look(vendor: str) -> Status:
     if is_open:
         return "down"
     return judge([_parse(entry) for entry in window])
+
+
+def look_at_all() -> dict[str, Status]:
+    """Say of every registered vendor how it does; raises lua.RedisDown where nobody knows."""
+    return {vendor: look(vendor) for vendor in sorted(_vendors)}
 
 
 def judge(window: list[Seen]) -> Status:

@@ -15,7 +15,7 @@ import structlog
 from django.db import connection, connections
 from django_redis import get_redis_connection
 
-from fintech_core import clock
+from fintech_core import circuit, clock
 from fintech_core.celery import app
 from fintech_core.models import JobRun
 
@@ -59,6 +59,7 @@ def register_builtin() -> None:
     register("broker", check_broker, critical=True)
     register("worker", check_heartbeat, critical=True)
     register("beat", check_heartbeat, critical=True)
+    register("vendors", check_vendors, critical=False)
 
 
 def run(
@@ -137,6 +138,12 @@ def check_heartbeat() -> Report:
         return Report(False, {"detail": "no heartbeat yet"})
     age_s = heartbeat_age_s(run.finished_at, clock.now())
     return Report(age_s <= HEARTBEAT_MAX_AGE_S, {"heartbeat_age_s": age_s})
+
+
+def check_vendors() -> Report:
+    """Look at every vendor's circuit: one that is open is a finding, a slow one is only told."""
+    statuses = circuit.look_at_all()
+    return Report("down" not in statuses.values(), {"vendors": statuses})
 
 
 def heartbeat_age_s(finished_at: datetime, now: datetime) -> float:

@@ -5,14 +5,14 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import QuerySet
 
-from fintech_core import builtin_metrics, metrics
+from fintech_core import circuit, metrics
 from payments.enums import IntentStatus
 from payments.models import PaymentIntent, WebhookEvent
 
 
 def register() -> None:
     """Register fundings and webhooks that wait for a gateway or for a job."""
-    builtin_metrics.register_vendors(*settings.VENDORS["gateway"])
+    circuit.register(*settings.VENDORS["gateway"])
     metrics.register_waiting(
         "payment_intent",
         "processing",

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from fintech_core import builtin_metrics, metrics
+from fintech_core import circuit, metrics
 from users.enums import KycStatus
 from users.models import KycCase
 from users.verifiers.http import VENDOR
@@ -12,7 +12,7 @@ from users.verifiers.http import VENDOR
 
 def register() -> None:
     """Register cases that wait for the verifier or for a person."""
-    builtin_metrics.register_vendors(VENDOR)
+    circuit.register(VENDOR)
     metrics.register_waiting(
         "kyc_case", "due", "cases that the verifier is to be asked about now", _due, since="next_check_at"
     )

@@ -1,6 +1,7 @@
 """Health, readiness, documentation and the pages of errors, as a client sees them."""
 
 import json
+import secrets
 import socket
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 
-from fintech_core import clock, health, views
+from fintech_core import circuit, clock, health, lua, views
 from fintech_core.exceptions import DomainError
 from fintech_core.health import Report
 from fintech_core.models import JobRun
@@ -125,6 +126,39 @@ class TestBuiltin:
         assert time.monotonic() - started < 1.5
 
 
+class TestVendors:
+    @pytest.fixture(autouse=True)
+    def two_vendors(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Two vendors that nobody else calls."""
+        self.one, self.two = (f"vendor-{secrets.token_hex(4)}" for _ in range(2))
+        monkeypatch.setattr(circuit, "_vendors", {self.one, self.two})
+
+    def test_every_vendor_is_told(self) -> None:
+        told = {self.one: "operational", self.two: "operational"}
+        assert health.check_vendors() == Report(True, {"vendors": told})
+        for _ in range(circuit.SLOW_SAMPLE_CALLS):
+            circuit.record(self.one, ok=True, took_s=circuit.SLOW_MEAN_S)
+        assert health.check_vendors() == Report(True, {"vendors": {**told, self.one: "slow"}})
+
+    @pytest.mark.parametrize("path", ["/health/detailed", "/api/health/"])
+    def test_one_that_is_down_only_degrades(self, client: Client, registry: None, path: str) -> None:
+        health.register("database", lambda: Report(True), critical=True)
+        health.register("vendors", health.check_vendors, critical=False)
+        for _ in range(circuit.WINDOW_CALLS):
+            circuit.record(self.two, ok=False)
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        found = answer.json()["checks"]["vendors"]
+        assert (found["ok"], found["critical"], found["vendors"][self.two]) == (False, False, "down")
+
+    def test_redis_that_is_down_is_told_and_not_taken_for_well(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def nobody_knows(_vendor: str) -> circuit.Status:
+            raise lua.RedisDown
+
+        monkeypatch.setattr(circuit, "look", nobody_knows)
+        assert not health.run(["vendors"])[1]["vendors"]["ok"]
+
+
 class TestEndpoints:
     def test_the_process_answers_without_a_database(self, client: Client) -> None:
         for path in ("/health", "/livez"):
@@ -143,7 +177,7 @@ class TestEndpoints:
         reports = response.json()["checks"]
         assert not reports["database"]["ok"]
         assert reports["cache"]["ok"]
-        assert set(reports) >= {"database", "cache", "broker", "worker", "beat"}
+        assert set(reports) >= {"database", "cache", "broker", "worker", "beat", "vendors", "outbox"}
 
     def test_a_write_to_a_read_only_page_is_a_problem(self, client: Client) -> None:
         response = client.post("/health")

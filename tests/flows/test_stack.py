@@ -32,7 +32,7 @@ class TestServing:
             lambda: httpx2.get(f"{stack.address}/health/detailed").status_code == 200, "every part is healthy"
         )
         reports = httpx2.get(f"{stack.address}/api/health/").json()["checks"]
-        assert {"database", "cache", "broker", "worker", "beat"} <= set(reports)
+        assert {"database", "cache", "broker", "worker", "beat", "vendors"} <= set(reports)
         assert reports["database"]["roles"] == "separate"
 
     def test_somebody_can_sign_up_and_be_verified(self, stack: Stack) -> None:
