@@ -10,12 +10,15 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.renderers import BaseRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from fintech_core import health as checks
 from fintech_core.error_catalogue import catalogue
@@ -27,8 +30,9 @@ BEARER = "Bearer "
 
 
 def reads_only(view: View) -> View:
-    """Answer GET and HEAD; any other method gets a 405 problem."""
+    """Answer GET and HEAD; any other method gets a 405 problem, and is not asked for the token of a form."""
 
+    @csrf_exempt
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method in {"GET", "HEAD"}:
@@ -125,6 +129,19 @@ class AnyAccept(DefaultContentNegotiation):
         return offered[0], offered[0].media_type
 
 
+class DocumentationPage(APIView):
+    """Base of the pages below: whatever is accepted is served, nobody is counted, and a refusal is JSON."""
+
+    content_negotiation_class = AnyAccept
+    throttle_classes = ()
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Write the problem as JSON: the page's own renderer makes plain text or YAML of it."""
+        request: Any = self.request
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
+        return super().handle_exception(exc)
+
+
 @cache
 def _document() -> Any:
     generator: Any = SchemaGenerator
@@ -139,28 +156,21 @@ class OneDocument(SchemaGenerator):
         return _document()
 
 
-class Schema(SpectacularAPIView):
+class Schema(DocumentationPage, SpectacularAPIView):
     """The OpenAPI document: JSON unless YAML (``application/vnd.oai.openapi``) is asked for."""
 
     generator_class = OneDocument
     renderer_classes = [OpenApiJsonRenderer2, OpenApiYamlRenderer]
-    content_negotiation_class = AnyAccept
-    throttle_classes = ()
 
 
-class Swagger(SpectacularSwaggerView):
+class Swagger(DocumentationPage, SpectacularSwaggerView):
     """The API to try out: Swagger UI, served from here."""
 
-    content_negotiation_class = AnyAccept
-    throttle_classes = ()
 
-
-class Redoc(SpectacularRedocView):
+class Redoc(DocumentationPage, SpectacularRedocView):
     """The API to read: ReDoc, served from here and without web fonts."""
 
     template_name = "fintech_core/redoc.html"
-    content_negotiation_class = AnyAccept
-    throttle_classes = ()
 
 
 @reads_only

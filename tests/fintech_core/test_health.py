@@ -179,10 +179,20 @@ class TestEndpoints:
         assert reports["cache"]["ok"]
         assert set(reports) >= {"database", "cache", "broker", "worker", "beat", "vendors", "outbox"}
 
-    def test_a_write_to_a_read_only_page_is_a_problem(self, client: Client) -> None:
-        response = client.post("/health")
-        assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
-        assert response.json()["code"] == "method_not_allowed"
+    @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+    @pytest.mark.parametrize(
+        "path",
+        ["/health", "/health/detailed", "/api/health", "/livez", "/readyz", "/metrics", "/errors", "/errors/busy",
+         "/docs", "/redoc", "/api/schema"],
+    )  # fmt: skip
+    def test_a_write_to_a_read_only_page_is_a_problem_and_asks_for_no_form(
+        self, path: str, method: str
+    ) -> None:
+        for accept in ("*/*", "application/vnd.oai.openapi"):
+            response = Client(enforce_csrf_checks=True).generic(method, path, headers={"Accept": accept})
+            assert (response.status_code, response["Content-Type"]) == (405, "application/problem+json")
+            assert response["Allow"].startswith("GET, HEAD")
+            assert response.json()["code"] == "method_not_allowed"
 
     @pytest.mark.parametrize("header", ["", "Bearer wrong", "token", "Basic token", "Bearer tökén"])
     def test_details_ask_for_the_token(self, settings: Settings, registry: None, header: str) -> None:
