@@ -84,6 +84,10 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
                 {DRY_RUN: [exceptions.ErrorDetail("Send true or false.", code="invalid")]}
             )
 
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Name the methods of the route, in ``Allow``, and describe nothing."""
+        return Response(status=204)
+
     def get_rate_limits(self, request: HttpRequest) -> tuple[Rate, ...]:
         """Count a dry run with the lookups of recipients, everything else as the view declares."""
         return (LOOKUPS,) if self._is_dry_run(request) else super().get_rate_limits(request)

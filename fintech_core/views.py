@@ -134,6 +134,7 @@ class DocumentationPage(APIView):
 
     content_negotiation_class = AnyAccept
     throttle_classes = ()
+    http_method_names = ["get", "head"]
 
     def handle_exception(self, exc: Exception) -> Response:
         """Write the problem as JSON: the page's own renderer makes plain text or YAML of it."""

@@ -102,7 +102,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PAGINATION_CLASS": "fintech_core.pagination.NewestFirst",
     "DEFAULT_THROTTLE_CLASSES": ["fintech_core.throttling.RouteThrottle"],
     "DEFAULT_SCHEMA_CLASS": "fintech_core.openapi.Schema",
-    # OPTIONS describes nothing: DRF's own description wants one serializer a view, and fails without it.
+    # DRF's own description wants one serializer a view, and fails without it; ApiViewSet.options names the methods.
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "fintech_core.exceptions.problem_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

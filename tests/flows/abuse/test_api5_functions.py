@@ -67,12 +67,26 @@ class TestMethods:
     @pytest.mark.parametrize("path", PATHS)
     def test_5_07_a_route_has_its_methods_and_no_other(self, refused: Refusals, path: str) -> None:
         offered = {route.method for route in routes() if route.path == path}
-        for method in sorted({*METHODS, "OPTIONS"} - offered):
+        for method in sorted({*METHODS} - offered):
             if path.startswith("/admin/"):  # staff routes know their permission by what is done there
                 refused("staff", method, filled(path), status=403, code="permission_denied")
                 continue
             answer = refused("ada", method, filled(path), status=405, code="method_not_allowed")
             assert offered <= {*answer.headers["Allow"].split(", ")}
+
+    @pytest.mark.parametrize("path", PATHS)
+    def test_5_07_options_names_the_methods_and_does_nothing(
+        self, cast: Cast, wire: Wire, watch: Fingerprint, path: str
+    ) -> None:
+        with watch.unchanged():
+            answer = wire.send("OPTIONS", f"/api/v1{filled(path)}", token=cast.ada.access)
+        if path.startswith("/admin/"):
+            check_problem(answer, 403, "permission_denied")
+            return
+        check_manners(answer)
+        assert (answer.status, answer.body) == (204, b"")
+        offered = {route.method for route in routes() if route.path == path}
+        assert {*answer.headers["Allow"].split(", ")} - {"HEAD"} == {*offered, "OPTIONS"}
 
     @pytest.mark.parametrize(
         "method", ["TRACE", "TRACK", "CONNECT", "PROPFIND", "MKCOL", "QUERY", "BREW", "DELETE2"]
