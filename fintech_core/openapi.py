@@ -1,12 +1,12 @@
 """How the OpenAPI document is written, where drf-spectacular's own way would say less."""
 
-import copy
 import re
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
 from fintech_core.api import DRY_RUN, ApiViewSet
+from fintech_core.exceptions import PROBLEM_JSON
 
 _END = re.compile(r"[.;:](\s|$)")
 _DRY_RUN_PARAMETER = {
@@ -38,6 +38,36 @@ _REHEARSED = {
     },
     "required": [DRY_RUN, "balances_after"],
 }
+_PROBLEM = {
+    "type": "object",
+    "description": "A refusal (RFC 9457). Some say more: a limit says what is left of it, for example.",
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "request_id": {"type": ["string", "null"]},
+        "retryable": {"type": "boolean"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "field": {"type": ["string", "null"]},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+                "required": ["field", "code", "detail"],
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail", "code", "request_id", "retryable"],
+}
+_REFUSED = {
+    "description": "A refusal, or a failure of ours: the problem says its status and its code.",
+    "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
 
 
 class Schema(AutoSchema):
@@ -62,20 +92,30 @@ class Schema(AutoSchema):
         return operation
 
 
+def add_problems(result: dict[str, Any], **_others: Any) -> dict[str, Any]:
+    """Let every operation answer with a problem, beside what it declares (``POSTPROCESSING_HOOKS``)."""
+    components = result["components"]
+    components["schemas"] = dict(sorted({**components["schemas"], "Problem": _PROBLEM}.items()))
+    components["responses"] = {"Problem": _REFUSED}
+    for path in result["paths"].values():
+        for operation in path.values():
+            operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
+    return result
+
+
 def _add_rehearsed(answers: dict[str, Any]) -> None:
-    """Add the answer of a dry run, beside the real one where that has status 200, too."""
-    made = answers.get("201") or answers.get("202")
-    if made is not None:
-        answers["200"] = _rehearsed(made)
+    """Add the answer of a dry run: one of the real ones, with status 200 and what was tried out."""
+    real = [answers[status] for status in ("200", "201", "202") if status in answers]
+    schemas: list[Any] = []
+    for answer in real:
+        [content] = answer["content"].values()
+        if content["schema"] not in schemas:
+            schemas.append(content["schema"])
+    made = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    tried = {"allOf": [made, _REHEARSED]}
+    if "200" in answers:
+        [content] = answers["200"]["content"].values()
+        content["schema"] = {"anyOf": [content["schema"], tried]}
         return
-    tried = _rehearsed(answers["200"])["content"]
-    for kind, content in answers["200"]["content"].items():
-        content["schema"] = {"anyOf": [content["schema"], tried[kind]["schema"]]}
-
-
-def _rehearsed(made: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer of a dry run, made of the answer of the real one."""
-    answer = copy.deepcopy(made)
-    for content in answer["content"].values():
-        content["schema"] = {"allOf": [content["schema"], _REHEARSED]}
-    return {**answer, "description": "A dry run: nothing was kept."}
+    described = "A dry run: nothing was kept."
+    answers["200"] = {"content": {"application/json": {"schema": tried}}, "description": described}

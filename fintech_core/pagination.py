@@ -31,6 +31,15 @@ class NewestFirst(CursorPagination):
             raise exceptions.ValidationError({"page_size": [exceptions.ErrorDetail(detail, code="invalid")]})
         return int(text)
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Describe a page as OpenAPI 3.1 has it: a link that leads nowhere is null."""
+        link = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "properties": {"next": link, "previous": link, "results": schema},
+            "required": ["next", "previous", "results"],
+        }
+
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         """Return one page; raises ValidationError for a cursor that was not made here."""
         cursor = self.decode_cursor(request)

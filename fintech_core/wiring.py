@@ -140,13 +140,16 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "fintech_core.openapi.add_problems",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "BillStatusEnum": "billers.enums.BillStatus",
         "BillerCategoryEnum": "billers.enums.Category",
         "DirectionEnum": "transactions.enums.Direction",
         "IntentStatusEnum": "payments.enums.IntentStatus",
-        "KycStatusEnum": "users.enums.KycStatus",
+        "KycCaseStatusEnum": "users.enums.KycStatus",
         "RewardStatusEnum": "cashback.enums.RewardStatus",
         "TransactionStatusEnum": "transactions.enums.TransactionStatus",
         "WalletKindEnum": "wallet.enums.WalletKind",

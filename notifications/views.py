@@ -36,7 +36,7 @@ class InboxPages(NewestFirst):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Describe the count beside the page."""
-        described: dict[str, Any] = super().get_paginated_response_schema(schema)
+        described = super().get_paginated_response_schema(schema)
         described["properties"]["unread_count"] = {"type": "integer", "minimum": 0}
         described["required"] = ["next", "previous", "unread_count", "results"]
         return described

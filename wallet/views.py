@@ -3,7 +3,7 @@
 from typing import ClassVar
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -25,6 +25,8 @@ from wallet.serializers import (
     WalletResponse,
 )
 
+TOLD = {200: WalletResponse, 304: OpenApiResponse(description="Nothing has changed")}
+
 
 def told(request: Request, wallet: Wallet) -> Response:
     """Answer with a wallet and its ETag; 304 when the client has this state already, 412 when it wants another."""
@@ -41,7 +43,7 @@ class MainWalletViewSet(ApiViewSet):
 
     query_parameters: ClassVar = {"retrieve": frozenset({"currency"})}
 
-    @extend_schema(parameters=[WalletQuery, IF_MATCH, IF_NONE_MATCH], responses=WalletResponse)
+    @extend_schema(parameters=[WalletQuery, IF_MATCH, IF_NONE_MATCH], responses=TOLD)
     def retrieve(self, request: Request) -> Response:
         """Show balance, held and available."""
         query = self.read_query(WalletQuery)
@@ -75,9 +77,7 @@ class WalletViewSet(ApiViewSet):
         wallet = services.open_wallet(user=signed_in_user(request), currency=body["currency"])
         return Response(WalletResponse(wallet).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(
-        operation_id="get_wallet_by_id", parameters=[IF_MATCH, IF_NONE_MATCH], responses=WalletResponse
-    )
+    @extend_schema(operation_id="get_wallet_by_id", parameters=[IF_MATCH, IF_NONE_MATCH], responses=TOLD)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """Show one wallet of the customer."""
         return told(request, selectors.get_wallet_for(user=signed_in_user(request), wallet_id=pk))

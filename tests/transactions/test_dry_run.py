@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 from fintech_core import circuit, clock, dry_run, lua
 from fintech_core.api import LOOKUPS, ApiViewSet
 from fintech_core.idempotency import Answer
+from tests.described import check_described
 from tests.factories import ManagerFactory, StaffFactory, UserFactory
 from tests.flows.abuse.routes import money_posts
 from tests.transactions.money import PIN, fund, main_wallet, with_pin
@@ -117,6 +118,7 @@ class TestEveryMoneyPost:
             answer = post(client, f"{path}?dry_run=true", body)
             assert answer.status_code == 200, (path, answer.content)
             assert answer.json()["dry_run"] is True
+            check_described(answer)
             assert everything() == before, path
 
     def test_staff_see_the_wallets_of_whom_it_concerns(self, api: Api, ada: User) -> None:
