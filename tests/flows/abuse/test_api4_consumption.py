@@ -1,14 +1,18 @@
 """API4, unrestricted resource consumption: bodies, numbers and forms beyond what anybody needs."""
 
 import io
+import socket
+import time
 import zlib
+from contextlib import suppress
+from http.client import HTTPResponse
 
 import pytest
 
 from tests.flows.abuse.cast import Cast
 from tests.flows.abuse.conftest import Refusals
 from tests.flows.abuse.fingerprint import Fingerprint
-from tests.flows.abuse.wire import Wire, check_manners, check_problem
+from tests.flows.abuse.wire import ANSWER_LIMIT_S, Wire, check_manners, check_problem
 
 TRANSFER = "/transactions/transfer"
 KB = 1024
@@ -61,6 +65,30 @@ class TestBodies:
         )
         check_manners(answer)
         assert answer.status in {400, 413}, answer
+
+    @pytest.mark.parametrize("path", ["/api/v1/wallets", "/api/v1/nowhere", "/health", "/api/v1/auth/login"])
+    def test_4_01_who_is_refused_before_the_body_came_is_told_that_the_connection_ends(
+        self, wire: Wire, path: str
+    ) -> None:
+        """It was closed without a word, and the next request of a pool of connections failed on it."""
+        body = b'{"email":"nobody@example.com","password":"x"}'
+        head = f"POST {path} HTTP/1.1\r\nHost: {wire.host}\r\nContent-Type: application/json\r\n"
+        with socket.create_connection(wire.host.split(":"), ANSWER_LIMIT_S) as connection:
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
+            time.sleep(0.1)
+            with suppress(ConnectionError):
+                connection.sendall(body)
+            first = HTTPResponse(connection)
+            first.begin()
+            assert first.status in {401, 404, 405}
+            assert b'"code"' in first.read()
+            if first.headers["Connection"] == "close":
+                assert path != "/api/v1/auth/login"
+                return
+            connection.sendall(f"GET /health HTTP/1.1\r\nHost: {wire.host}\r\n\r\n".encode())
+            second = HTTPResponse(connection)
+            second.begin()
+            assert (second.status, path) == (200, "/api/v1/auth/login")
 
     def test_4_01_a_body_of_64_kb_is_read(self, refused: Refusals) -> None:
         refused("ada", "POST", "/wallets", raw=padded(64 * KB), status=400, code="validation_error")
