@@ -1,6 +1,7 @@
 """Identifiers: UUIDv7 keys and readable references, both ordered by time."""
 
 import os
+import re
 import threading
 import time
 import uuid
@@ -8,6 +9,7 @@ from datetime import datetime
 
 # What no reference that a customer gives may look like, as a regular expression for Python and PostgreSQL.
 MADE_REFERENCE = "[A-Z]{3,4}-[0-9A-Z]{26}"
+_UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
 _lock = threading.Lock()
@@ -30,6 +32,11 @@ def uuid7() -> uuid.UUID:
     randomness = int.from_bytes(os.urandom(8), "big") >> 2
     value = (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62 | randomness
     return uuid.UUID(int=value)
+
+
+def parse_uuid(text: object) -> uuid.UUID | None:
+    """Read a UUID in its one canonical form, lower-case hexadecimal with hyphens; None for whatever else."""
+    return uuid.UUID(text) if isinstance(text, str) and _UUID.fullmatch(text) else None
 
 
 def least_uuid7(at: datetime) -> uuid.UUID:

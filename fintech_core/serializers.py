@@ -14,13 +14,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from fintech_core import money
+from fintech_core.ids import parse_uuid
 
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _of_this_thread = threading.local()
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 class Request(serializers.Serializer[Any]):
@@ -95,9 +95,10 @@ class Uuid(serializers.Field[uuid.UUID, Any, str, Any]):
 
     def to_internal_value(self, data: Any) -> uuid.UUID:
         """Read a canonical UUID; raises ValidationError on every other spelling."""
-        if not isinstance(data, str) or _UUID.fullmatch(data) is None:
+        value = parse_uuid(data)
+        if value is None:
             self.fail("invalid")
-        return uuid.UUID(data)
+        return value
 
     def to_representation(self, value: uuid.UUID) -> str:
         """Write the canonical form."""

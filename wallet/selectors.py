@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from fintech_core.exceptions import NotFound
+from fintech_core.ids import parse_uuid
 from fintech_core.money import format_amount
 from fintech_core.prepared import PendingRow, PreparedRead
 from users.models import User
@@ -48,6 +49,12 @@ def get_wallet_for(*, user: User, wallet_id: UUID) -> Wallet:
     if wallet is None:
         raise NotFound
     return wallet
+
+
+def find_wallet_of_anybody(*, named: object) -> Wallet | None:
+    """Return the wallet that staff name by its id, whosever it is; None where there is none of that name."""
+    wallet_id = parse_uuid(named)
+    return None if wallet_id is None else Wallet.objects.filter(pk=wallet_id).first()
 
 
 def get_main_wallet(*, user_id: UUID, currency: str) -> Wallet:

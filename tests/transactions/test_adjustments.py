@@ -28,6 +28,7 @@ from transactions.statements import past
 from transactions.verification import verify
 from users.models import User
 from wallet.models import Wallet
+from wallet.services import open_wallet
 
 pytestmark = pytest.mark.django_db
 JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
@@ -312,7 +313,16 @@ class TestRoute:
         [
             ({"amount": "1.005"}, 400, "invalid_amount"),
             ({"amount": "0.00"}, 400, "invalid_amount"),
-            ({"amount": 30}, 400, "invalid"),
+            ({"amount": 30}, 400, "invalid_amount"),
+            ({"amount": 10.5}, 400, "invalid_amount"),
+            ({"amount": True}, 400, "invalid_amount"),
+            ({"amount": " 5"}, 400, "invalid_amount"),
+            ({"amount": "5\n"}, 400, "invalid_amount"),
+            ({"amount": "1e2"}, 400, "invalid_amount"),
+            ({"amount": None}, 400, "null"),
+            ({"wallet": "x"}, 400, "invalid"),
+            ({"wallet": 5}, 400, "invalid"),
+            ({"currency": "KWD"}, 400, "unknown_field"),
             ({"direction": "up"}, 400, "invalid_choice"),
             ({"reason": ""}, 400, "blank"),
             ({"effective_at": "2999-01-01T00:00:00Z"}, 422, "effective_time_refused"),
@@ -328,6 +338,20 @@ class TestRoute:
         assert answer.status_code == status, body
         assert code in {body["code"], *(error["code"] for error in body.get("errors", []))}
         assert books() == before
+
+    def test_reads_the_amount_in_the_currency_of_the_wallet(
+        self, api: Callable[..., APIClient], ada: User
+    ) -> None:
+        client = api(StaffFactory(is_superuser=True))
+        yen, dinars = (open_wallet(user=ada, currency=code) for code in ("JPY", "KWD"))
+        for wallet, amount in ((yen, "30.0"), (yen, "30.00"), (dinars, "1.0001")):
+            answer = self.ask(client, ada, wallet=str(wallet.pk), amount=amount)
+            assert [error["code"] for error in answer.json()["errors"]] == ["invalid_amount"]
+        assert not Adjustment.objects.exists()
+        for wallet, amount in ((yen, "30"), (dinars, "1.001")):
+            answer = self.ask(client, ada, wallet=str(wallet.pk), amount=amount, direction="credit")
+            asked_for = Adjustment.objects.get(pk=answer.json()["approval_id"])
+            assert (asked_for.wallet_id, asked_for.amount) == (wallet.pk, Decimal(amount))
 
     def test_5_01_customers_and_staff_without_the_permission_may_not(
         self, api: Callable[..., APIClient], ada: User

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from fintech_core import clock
 from fintech_core.api import ApiViewSet
+from fintech_core.exceptions import NotFound
 from fintech_core.headers import IDEMPOTENCY_KEY
 from fintech_core.idempotency import Answer
 from transactions.approval_rendering import APPROVALS, answer_for
@@ -19,6 +20,7 @@ from transactions.serializers.approvals import ApprovalAskedResponse
 from transactions.services import adjustments
 from users.authentication import signed_in_user
 from users.permissions import StaffPermission
+from wallet.selectors import find_wallet_of_anybody
 
 
 @extend_schema(tags=["staff"])
@@ -37,9 +39,11 @@ class StaffAdjustmentViewSet(ApiViewSet):
     )
     def create(self, request: Request) -> Response:
         """Ask for money into (credit) or out of (debit) a wallet, with a reason; another person decides."""
-        body = self.read_body(AdjustmentRequest)
+        wallet = find_wallet_of_anybody(named=dict(request.data).get("wallet"))
+        body = self.read_body(AdjustmentRequest, **({"currency": wallet.currency} if wallet else {}))
+        if wallet is None:
+            raise NotFound
         maker = signed_in_user(request)
-        wallet, effective_at = body["wallet"], body.get("effective_at")
 
         def work() -> Answer:
             asked = adjustments.request_adjustment(
@@ -47,7 +51,7 @@ class StaffAdjustmentViewSet(ApiViewSet):
                 direction=Direction(body["direction"]),
                 amount=body["amount"],
                 reason=body["reason"],
-                effective_at=effective_at,
+                effective_at=body.get("effective_at"),
                 maker=maker,
                 now=clock.now(),
             )
@@ -55,7 +59,7 @@ class StaffAdjustmentViewSet(ApiViewSet):
 
         answer = self.answer_once(
             operation="request_adjustment",
-            body={**body, "wallet": str(wallet.pk)},
+            body=body,
             work=work,
             concerning=(wallet.owner_id,),
         )
