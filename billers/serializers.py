@@ -77,7 +77,7 @@ class ValidateBillRequest(Request):
     biller = CodeField()
     product = CodeField()
     customer_id = CustomerNumberField()
-    amount = AmountField(required=False, allow_null=True, default=None)
+    amount = AmountField(required=False, default=None)
 
 
 class PayBillRequest(MoneyRequest):
@@ -86,11 +86,9 @@ class PayBillRequest(MoneyRequest):
     biller = CodeField()
     product = CodeField()
     customer_id = CustomerNumberField()
-    quote_id = Uuid(required=False, allow_null=True, default=None)
-    phone = PhoneField(required=False, allow_null=True, default=None)
-    subscription = serializers.ChoiceField(
-        choices=Subscription.choices, required=False, allow_null=True, default=None
-    )
+    quote_id = Uuid(required=False, default=None)
+    phone = PhoneField(required=False, default=None)
+    subscription = serializers.ChoiceField(choices=Subscription.choices, required=False, default=None)
     allow_duplicate = serializers.BooleanField(required=False, default=False)
     pin = PinField()
 

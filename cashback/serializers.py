@@ -12,7 +12,7 @@ from fintech_core.serializers import AmountField, AmountText, CurrencyField, Que
 class RedeemRequest(Request):
     """How much to redeem; everything when no amount is sent."""
 
-    amount = AmountField(required=False, allow_null=True, default=None)
+    amount = AmountField(required=False, default=None)
     currency = CurrencyField(default=lambda: settings.DEFAULT_CURRENCY)
 
 

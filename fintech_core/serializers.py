@@ -24,7 +24,11 @@ _of_this_thread = threading.local()
 
 
 class Request(serializers.Serializer[Any]):
-    """Base of every request body and query: unknown fields are refused, strings must be JSON strings."""
+    """Base of every request body and query: unknown fields are refused, strings must be JSON strings.
+
+    Null for an optional field is the same as leaving it out, and takes its default; for a required one it is refused
+    with the code ``null``.
+    """
 
     unknown_code = "unknown_field"
 
@@ -50,6 +54,13 @@ class Request(serializers.Serializer[Any]):
         for name in ("initial_data", "_context", "_validated_data", "_errors"):
             vars(self).pop(name, None)
 
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Let every optional field be null, for OpenAPI."""
+        fields: dict[str, serializers.Field[Any, Any, Any, Any]] = super().get_fields()
+        for field in fields.values():
+            field.allow_null = field.allow_null or not field.required
+        return fields
+
     def to_internal_value(self, data: Any) -> Any:
         """Read the declared fields; raises ValidationError that also names every unknown one."""
         if not isinstance(data, Mapping):
@@ -62,7 +73,7 @@ class Request(serializers.Serializer[Any]):
             if name not in self.fields or self.fields[name].read_only
         }
         try:
-            values = super().to_internal_value(data)
+            values = super().to_internal_value(self._without_nulls(data))
         except serializers.ValidationError as error:
             if isinstance(error.detail, dict):
                 raise serializers.ValidationError({**error.detail, **unknown}) from None
@@ -71,11 +82,25 @@ class Request(serializers.Serializer[Any]):
             raise serializers.ValidationError(unknown)
         return values
 
+    def _without_nulls(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Leave out what is optional and null."""
+        if all(value is not None for value in data.values()):
+            return data
+        return {
+            name: value
+            for name, value in data.items()
+            if value is not None or (name in self.fields and self.fields[name].required)
+        }
+
 
 class QueryParameters(Request):
-    """Base of query strings: an unknown parameter is refused by its own code."""
+    """Base of query strings: an unknown parameter is refused by its own code. None can be null."""
 
     unknown_code = "unknown_parameter"
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return the fields as they are declared."""
+        return serializers.Serializer.get_fields(self)
 
 
 class Text(serializers.CharField):

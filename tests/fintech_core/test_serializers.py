@@ -7,6 +7,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from drf_standardized_errors.formatter import flatten_errors
 from rest_framework import serializers
 
 from fintech_core.serializers import MoneyRequest, Request, Text
@@ -53,6 +54,25 @@ class TestReadingABody:
     def test_good_values_of_every_kind_are_returned(self) -> None:
         part = {"tags": ["short"], "facts": {"a": "b"}, "line": {"note": "c"}, "lines": []}
         assert OrderRequest.read({**GOOD, **part}, {}) == {**GOOD, "amount": Decimal("1.00"), **part}
+
+    def test_null_for_an_optional_field_is_the_same_as_leaving_it_out(self) -> None:
+        body = {"amount": "1.00", "currency": None, "tags": None, "facts": None, "line": None, "lines": None}
+        assert OrderRequest.read(body, {}) == OrderRequest.read({"amount": "1.00"}, {})
+
+    @pytest.mark.parametrize(
+        ("part", "field", "code"),
+        [
+            ({"amount": None}, "amount", "null"),
+            ({"line": {"note": None}}, "line.note", "null"),
+            ({"lines": [None]}, "lines.0", "null"),
+            ({"facts": {"colour": None}}, "facts.colour", "null"),
+            ({"colour": None}, "colour", "unknown_field"),
+        ],
+    )
+    def test_null_for_whatever_else_is_refused(self, part: dict[str, Any], field: str, code: str) -> None:
+        with pytest.raises(serializers.ValidationError) as refused:
+            OrderRequest.read({**GOOD, **part}, {})
+        assert [(one.attr, one.code) for one in flatten_errors(refused.value.detail)] == [(field, code)]
 
     def test_what_is_no_object_is_refused(self) -> None:
         for body in (None, [], "text", 5):

@@ -68,6 +68,14 @@ class TestTransfer:
         assert again.headers["Idempotent-Replayed"] == "true"
         assert main_wallet(ada).balance == 60
 
+    def test_6_04_null_and_left_out_are_the_same_request(self, api: Api, ada: User) -> None:
+        body = {"to": UserFactory().email, "amount": "40.00"}
+        first = transfer(api(ada), body, key="k-1")
+        nulls = {"currency": None, "description": None, "metadata": None, "pin": None}
+        again = transfer(api(ada), {**body, **nulls}, key="k-1")
+        assert (again.status_code, again.json()) == (201, first.json())
+        assert main_wallet(ada).balance == 60
+
     def test_6_04_same_key_other_body_is_refused(self, api: Api, ada: User) -> None:
         chidi = UserFactory()
         transfer(api(ada), {"to": chidi.email, "amount": "40.00"}, key="k-1")
@@ -99,7 +107,7 @@ class TestTransfer:
             ({"to": "nobody@example.com"}, 404, "recipient_not_found"),
             ({"currency": "USD"}, 404, "not_found"),
             ({"pin": "9999"}, 403, "invalid_pin"),
-            ({"pin": None}, 400, "null"),
+            ({"pin": None}, 403, "pin_required"),
         ],
     )
     def test_bad_input_changes_nothing(

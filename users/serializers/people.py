@@ -24,8 +24,8 @@ class RegisterRequest(Request):
     password = PasswordField()
     first_name = PersonNameField()
     last_name = PersonNameField()
-    phone = PhoneField(required=False, allow_null=True, default=None)
-    referral_code = ReferralCodeField(required=False, allow_null=True, default=None)
+    phone = PhoneField(required=False, default=None)
+    referral_code = ReferralCodeField(required=False, default=None)
 
 
 class LoginRequest(Request):
@@ -53,8 +53,8 @@ class SetPinRequest(Request):
     """The first PIN comes with the password, a change with the PIN that it replaces."""
 
     pin = PinField(required=True)
-    password = PasswordField(required=False, allow_null=True, default=None)
-    current_pin = PinField(required=False, allow_null=True, default=None)
+    password = PasswordField(required=False, default=None)
+    current_pin = PinField(required=False, default=None)
 
 
 class ProfileResponse(serializers.Serializer[Any]):

@@ -54,7 +54,7 @@ SOME_AMOUNTS = [
 ]
 
 CURRENCIES: list[Any] = [
-    "ngn", "NGN ", " NGN", "XXX", "ZZZ", "EUR", "N\u0000GN", "", "NGNN", "NG", "₦", "ＮＧＮ", "NGN\n", 566, True, None,
+    "ngn", "NGN ", " NGN", "XXX", "ZZZ", "EUR", "N\u0000GN", "", "NGNN", "NG", "₦", "ＮＧＮ", "NGN\n", 566, True,
     ["NGN"], {"code": "NGN"}, "USD;NGN", "../NGN",
 ]  # fmt: skip
 
