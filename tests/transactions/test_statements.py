@@ -123,6 +123,32 @@ class TestDays:
         fund(ada, "1.00")
         assert (told.count, drawn_up(ada, today(), today()).count) == (3, 4)
 
+    def test_a_period_that_ends_in_the_future_is_told_up_to_now(self, api: Api, ada: User) -> None:
+        ahead = period(today() - timedelta(days=3), today() + timedelta(days=20))
+        told = api(ada).get(PATH, ahead).json()
+        assert (told["to_on"], told["is_final"], told["count"]) == (ahead["to"], False, 3)
+        assert told["closing_balance"] == "75.00"
+        assert clock.business_day(datetime.fromisoformat(told["until_at"])) == today()
+        fund(ada, "1.00")
+        assert api(ada).get(PATH, ahead).json()["closing_balance"] == "76.00"
+        answer = api(ada).get(PATH, ahead, headers={"Accept": "text/csv"})
+        assert f"statement-NGN-{ahead['from']}-{today()}.csv" in answer.headers["Content-Disposition"]
+        rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode(), newline="")))
+        assert (rows[-1]["type"], rows[-1]["date"]) == ("closing_balance", today().isoformat())
+        paper = pypdf.PdfReader(io.BytesIO(api(ada).get(PATH, {**ahead, "format": "pdf"}).content))
+        assert "provisional: up to" in paper.pages[0].extract_text()
+
+    def test_drawn_up_before_its_end_and_after_it_differs_by_what_came_between(self, past_ada: User) -> None:
+        february = {"first": date(2026, 2, 1), "last": date(2026, 2, 28)}
+        with pasts.at(MIDNIGHT + timedelta(days=3)):
+            early = drawn_up(past_ada, **february)
+        assert (early.is_final, early.reaches_on) == (False, date(2026, 2, 4))
+        final = issued(past_ada, **february)
+        fund(past_ada, "500.00")
+        assert issued(past_ada, **february) == final
+        late = drawn_up(past_ada, **february)
+        assert (late.is_final, late.reaches_on, late.closing) == (True, date(2026, 2, 28), 82)
+
     @pytest.mark.parametrize(
         ("query", "field", "code"),
         [
@@ -130,7 +156,9 @@ class TestDays:
             ({"from": "2026-02-30", "to": "2026-03-01"}, "from", "invalid"),
             ({"from": "20260101", "to": "2026-03-01"}, "from", "invalid"),
             ({"from": "2026-03-02", "to": "2026-03-01"}, "to", "before_from"),
-            ({"from": "2026-03-02", "to": "2999-03-01"}, "to", "in_the_future"),
+            ({"from": "2026-03-02", "to": "2999-03-01"}, "from", "period_too_long"),
+            ({"from": "2999-03-01", "to": "2999-03-01"}, "from", "in_the_future"),
+            ({"from": "9999-12-31", "to": "9999-12-31"}, "from", "in_the_future"),
             ({"from": "0001-01-01", "to": "0001-01-01"}, "from", "too_early"),
             ({"from": "2016-01-01", "to": "2026-01-01"}, "from", "period_too_long"),
             ({"from": "2026-03-01", "to": "2026-03-01", "format": "xml"}, "format", "invalid_choice"),

@@ -50,10 +50,13 @@ class StatementQuery(QueryParameters):
         return {**super().get_fields(), "from": DayField(), "to": DayField()}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a period that ends before it begins, in the future, or is longer than a year."""
+        """Refuse a period that begins in the future, ends before it begins, or is longer than a year.
+
+        It may end in the future: whoever asks for this month is told what there is of it.
+        """
         first, last = attrs["from"], attrs["to"]
-        if last > clock.business_day(clock.now()):
-            raise _refused("to", "in_the_future", "Send a day that has begun.")
+        if first > clock.business_day(clock.now()):
+            raise _refused("from", "in_the_future", "Send a day that has begun.")
         if last < first:
             raise _refused("to", "before_from", "The last day comes before the first.")
         if first < EARLIEST:

@@ -24,7 +24,7 @@ def write(statement: Statement) -> Iterator[str]:
     currency = statement.wallet.currency
     opening = format_amount(statement.opening, currency)
     closing = format_amount(statement.closing, currency)
-    first, last = statement.first.isoformat(), statement.last.isoformat()
+    first, last = statement.first.isoformat(), statement.reaches_on.isoformat()
     yield _row(COLUMNS)
     yield _row(("", first, "opening_balance", "", "", "", "", "", opening, currency, ""))
     for line in statement.lines():

@@ -67,6 +67,11 @@ class Statement:
         """How many lines there are."""
         return self.through - self.before
 
+    @property
+    def reaches_on(self) -> date:
+        """The last day of which it tells: of a period that is not over, the day up to which it was drawn up."""
+        return self.last if self.is_final else clock.business_day(self.until)
+
     def owner_name(self) -> PersonName:
         """Return what the owner was called when the period ended."""
         owner_id = self.wallet.owner_id
@@ -103,7 +108,7 @@ class Statement:
 
 
 def draw_up(*, wallet: Wallet, first: date, last: date, max_lines: int) -> Statement:
-    """Draw up the statement of a wallet for the Lagos days ``first`` to ``last``, both included.
+    """Draw up the statement of a wallet for the Lagos days ``first`` to ``last``, both included, up to now.
 
     Raises StatementTooLong, BooksDoNotAddUp.
     """

@@ -74,7 +74,8 @@ class StatementViewSet(DocumentViewSet):
     def retrieve(self, request: Request) -> Any:
         """Draw up a statement: opening balance, every line with the running balance, closing balance.
 
-        By recorded time, for Lagos days. Once the last day is over it reads the same for ever.
+        By recorded time, for Lagos days. Once the last day is over it reads the same for ever; until then it reaches to
+        the moment of the answer, `until_at`, and `is_final` is false.
         """
         chosen = self.chosen_format()
         query = self.read_query(StatementQuery)
@@ -82,7 +83,7 @@ class StatementViewSet(DocumentViewSet):
         told = draw_up(wallet=wallet, first=query["from"], last=query["to"], max_lines=MAX_LINES[chosen])
         if chosen == "json":
             return Response(StatementResponse(told).data)
-        name = f"statement-{wallet.currency}-{told.first}-{told.last}.{chosen}"
+        name = f"statement-{wallet.currency}-{told.first}-{told.reaches_on}.{chosen}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         if chosen == "pdf":
             # As in receipts: the library is loaded when one is drawn.
