@@ -24,8 +24,8 @@ _MAIN_WALLET = PreparedRead(
 
 
 def wallets_of(*, user: User) -> QuerySet[Wallet]:
-    """Return the user's wallets, main before cashback, by currency."""
-    return Wallet.objects.filter(owner=user).order_by("-kind", "currency")
+    """Return the user's wallets."""
+    return Wallet.objects.filter(owner=user)
 
 
 def balances_of(user_ids: Collection[UUID]) -> list[dict[str, str]]:

@@ -11,7 +11,6 @@ from rest_framework.response import Response
 
 from fintech_core.api import PAGING, ApiViewSet
 from fintech_core.headers import IF_MATCH, IF_NONE_MATCH
-from fintech_core.pagination import NewestFirst
 from users.authentication import signed_in_user
 from users.permissions import StaffPermission
 from wallet import selectors, services
@@ -51,22 +50,15 @@ class MainWalletViewSet(ApiViewSet):
         return told(request, selectors.get_main_wallet(user_id=user.pk, currency=query["currency"]))
 
 
-class ByOpening(NewestFirst):
-    """Wallets, the oldest first."""
-
-    ordering = ("created_at", "id")
-
-
 @extend_schema(tags=["wallet"])
 class WalletViewSet(ApiViewSet):
     """All wallets of the customer."""
 
-    pagination_class = ByOpening
     query_parameters: ClassVar = {"list": PAGING}
 
     @extend_schema(operation_id="list_wallets", responses=WalletResponse(many=True))
     def list(self, request: Request) -> Response:
-        """List the customer's wallets, cashback included."""
+        """List the customer's wallets, cashback included, newest first."""
         page = self.paginate_queryset(selectors.wallets_of(user=signed_in_user(request))) or []
         return self.get_paginated_response(WalletResponse(page, many=True).data)
 

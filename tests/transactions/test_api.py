@@ -177,6 +177,12 @@ class TestReading:
         )
         assert again.status_code == 304
 
+    def test_wallets_are_listed_newest_first(self, api: Api, ada: User) -> None:
+        for currency in ("USD", "JPY"):
+            api(ada).post("/api/v1/wallets", {"currency": currency}, format="json")
+        listed = api(ada).get("/api/v1/wallets").json()["results"]
+        assert [wallet["currency"] for wallet in listed] == ["JPY", "USD", "NGN"]
+
     def test_a_second_wallet_of_a_currency_is_refused(self, api: Api, ada: User) -> None:
         assert api(ada).post("/api/v1/wallets", {"currency": "USD"}, format="json").status_code == 201
         again = api(ada).post("/api/v1/wallets", {"currency": "USD"}, format="json")

@@ -148,7 +148,6 @@ def _belongings(customer: Customer, friend: Staff) -> dict[str, str]:
     bill = customer.pay("/bills/pay", {**body, "amount": "1000.00", "pin": CANARY_PIN})
     assert bill.status_code == 201, bill.text
     lists = {
-        "wallet": "/wallets",
         "session": "/auth/sessions",
         "transaction": "/transactions",
         "intent": "/payments/intents",
@@ -157,6 +156,7 @@ def _belongings(customer: Customer, friend: Staff) -> dict[str, str]:
     }
     eventually(lambda: bool(customer.get("/notifications").json()["results"]), "a notification is there")
     found = {kind: customer.get(path).json()["results"][0]["id"] for kind, path in lists.items()}
+    found["wallet"] = customer.get("/wallet").json()["id"]
     return {
         **found,
         "bulk": sent.json()["id"],
