@@ -125,12 +125,6 @@ class CategoryResponse(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
-class CategoriesResponse(serializers.Serializer[Any]):
-    """All categories."""
-
-    results = CategoryResponse(many=True)
-
-
 class ProductResponse(serializers.Serializer[Any]):
     """One product; a fixed one has an amount, one with a range its two ends."""
 
@@ -171,12 +165,6 @@ class BillerStatusResponse(serializers.Serializer[Any]):
     code = serializers.CharField()
     name = serializers.CharField()
     status = serializers.ChoiceField(choices=STATUSES)
-
-
-class BillerStatusesResponse(serializers.Serializer[Any]):
-    """How every biller does."""
-
-    results = BillerStatusResponse(many=True)
 
 
 class QuoteResponse(serializers.Serializer[Any]):

@@ -2,12 +2,12 @@
 
 from django.urls import path
 
-from billers.views import BillerStatusViewSet, BillerViewSet, BillViewSet
+from billers.views import BillerStatusViewSet, BillerViewSet, BillViewSet, CategoryViewSet
 
 urlpatterns = [
     path("billers", BillerViewSet.as_view({"get": "list"})),
-    path("billers/categories", BillerViewSet.as_view({"get": "categories"})),
-    path("billers/status", BillerStatusViewSet.as_view({"get": "retrieve"})),
+    path("billers/categories", CategoryViewSet.as_view({"get": "list"})),
+    path("billers/status", BillerStatusViewSet.as_view({"get": "list"})),
     path("billers/<slug:code>", BillerViewSet.as_view({"get": "retrieve"})),
     path("bills/validate", BillViewSet.as_view({"post": "validate"})),
     path("bills/pay", BillViewSet.as_view({"post": "pay"})),

@@ -17,10 +17,10 @@ from billers.serializers import (
     PAYMENT_FILTERS,
     BillerQuery,
     BillerResponse,
-    BillerStatusesResponse,
+    BillerStatusResponse,
     BillPaymentQuery,
     BillPaymentResponse,
-    CategoriesResponse,
+    CategoryResponse,
     PayBillRequest,
     QuoteResponse,
     ValidateBillRequest,
@@ -31,7 +31,7 @@ from fintech_core.api import PAGING, ApiViewSet
 from fintech_core.exceptions import request_id_of
 from fintech_core.headers import IDEMPOTENCY_KEY, IF_MATCH, PREFER
 from fintech_core.idempotency import Answer
-from fintech_core.pagination import ByName
+from fintech_core.pagination import ByName, InMemory
 from fintech_core.throttling import Rate
 from users.authentication import signed_in_user
 from users.services import pins
@@ -66,11 +66,21 @@ class BillerViewSet(ApiViewSet):
             "fee_of": partial(fee_of, tier=tier, now=clock.now()),
         }
 
-    @extend_schema(operation_id="list_biller_categories", responses=CategoriesResponse)
-    def categories(self, request: Request) -> Response:
-        """List the categories."""
-        results = [{"code": str(category.value), "name": str(category.label)} for category in Category]
-        return Response({"results": results})
+
+@extend_schema(tags=["billers"])
+class CategoryViewSet(ApiViewSet):
+    """What kinds of things can be paid."""
+
+    pagination_class = InMemory
+    query_parameters: ClassVar = {"list": PAGING}
+
+    @extend_schema(operation_id="list_biller_categories", responses=CategoryResponse(many=True))
+    def list(self, request: Request) -> Response:
+        """List the categories, by name."""
+        categories = sorted(Category, key=lambda category: category.label)
+        page = self.paginate_queryset(categories) or []
+        results = [{"code": category.value, "name": category.label} for category in page]
+        return self.get_paginated_response(results)
 
 
 @extend_schema(tags=["billers"], auth=[])
@@ -79,16 +89,18 @@ class BillerStatusViewSet(ApiViewSet):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
+    pagination_class = ByName
+    query_parameters: ClassVar = {"list": PAGING}
 
-    @extend_schema(operation_id="get_biller_status", responses=BillerStatusesResponse)
-    def retrieve(self, request: Request) -> Response:
-        """Tell which billers are operational, slow or down."""
+    @extend_schema(operation_id="get_biller_status", responses=BillerStatusResponse(many=True))
+    def list(self, request: Request) -> Response:
+        """Tell which billers are operational, slow or down, by name."""
         statuses = selectors.vendor_statuses()
         results = [
             {"code": biller.code, "name": biller.name, "status": selectors.status_of(biller, statuses)}
-            for biller in selectors.list_billers()
+            for biller in self.paginate_queryset(selectors.list_billers()) or []
         ]
-        return Response({"results": results})
+        return self.get_paginated_response(results)
 
 
 @extend_schema(tags=["bills"])

@@ -97,6 +97,33 @@ class ByName(NewestFirst):
     ordering = ("name", "id")
 
 
+class InMemory(NewestFirst):
+    """Catalogues that are no table: rows in the order of a list. A cursor says how many come before its page."""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        """Return one page; raises ValidationError for a cursor that was not made here."""
+        cursor = self.decode_cursor(request)
+        if cursor is not None and (cursor.reverse or cursor.position is not None):
+            raise _unknown_cursor()
+        self.base_url = request.build_absolute_uri()
+        self._size = self.get_page_size(request) or PAGE_SIZE
+        self._start = cursor.offset if cursor else 0
+        self._total = len(queryset)
+        return list(queryset[self._start : self._start + self._size])
+
+    def get_next_link(self) -> str | None:
+        """Return the address of the next page, or None after the last row."""
+        end = self._start + self._size
+        return self._link_to(end) if end < self._total else None
+
+    def get_previous_link(self) -> str | None:
+        """Return the address of the previous page, or None before the first row."""
+        return self._link_to(max(self._start - self._size, 0)) if self._start else None
+
+    def _link_to(self, offset: int) -> str:
+        return str(self.encode_cursor(Cursor(offset=offset, reverse=False, position=None)))
+
+
 def _unknown_cursor() -> exceptions.ValidationError:
     detail = "Send the cursor of a next or previous link, unchanged."
     return exceptions.ValidationError({"cursor": [exceptions.ErrorDetail(detail, code="invalid")]})

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from fintech_core.serializers import QueryParameters, Request, Text
@@ -43,15 +42,6 @@ class EventTypeResponse(serializers.Serializer[Any]):
     fields_always = serializers.ListField(child=serializers.CharField(), source="fields")
     fields_optional = serializers.ListField(child=serializers.CharField(), source="optional")
     channels = serializers.ListField(child=serializers.CharField())
-
-
-@extend_schema_serializer(many=False)
-class EventTypesResponse(serializers.Serializer[Any]):
-    """The catalogue of events, by name; always one page."""
-
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = EventTypeResponse(many=True)
 
 
 class SandboxMessagesQuery(QueryParameters):

@@ -17,12 +17,11 @@ from rest_framework.response import Response
 from fintech_core import clock
 from fintech_core.api import PAGING, ApiViewSet
 from fintech_core.headers import IF_NONE_MATCH
-from fintech_core.pagination import NewestFirst
+from fintech_core.pagination import InMemory, NewestFirst
 from notifications import selectors, services
 from notifications.models import Delivery, Message
 from notifications.serializers import (
     EventTypeResponse,
-    EventTypesResponse,
     MessageResponse,
     NothingRequest,
     SandboxMessageResponse,
@@ -104,13 +103,14 @@ class EventTypeViewSet(ApiViewSet):
     """The catalogue of events."""
 
     serializer_class = EventTypeResponse
-    pagination_class = None
+    pagination_class = InMemory
+    query_parameters: ClassVar = {"list": PAGING}
 
-    @extend_schema(summary="List event types", responses={200: EventTypesResponse})
+    @extend_schema(summary="List event types", responses={200: EventTypeResponse(many=True)})
     def list(self, request: Request) -> Response:
         """Answer every public event type, by name."""
-        types = EventTypeResponse(selectors.public_event_types(), many=True).data
-        return Response({"next": None, "previous": None, "results": types})
+        page = self.paginate_queryset(selectors.public_event_types())
+        return self.get_paginated_response(EventTypeResponse(page, many=True).data)
 
 
 @extend_schema(tags=["sandbox"])

@@ -123,11 +123,23 @@ class TestOne:
         assert problem(get(ada, f"/billers/{code}")) == (404, "not_found")
 
     def test_the_categories_have_names(self, ada: APIClient) -> None:
-        assert get(ada, "/billers/categories").json()["results"] == [
-            {"code": "electricity", "name": "Electricity"}, {"code": "airtime", "name": "Airtime"},
-            {"code": "data", "name": "Data"}, {"code": "tv", "name": "TV"},
-            {"code": "internet", "name": "Internet"},
-        ]  # fmt: skip
+        assert get(ada, "/billers/categories").json() == {
+            "next": None, "previous": None,
+            "results": [
+                {"code": "airtime", "name": "Airtime"}, {"code": "data", "name": "Data"},
+                {"code": "electricity", "name": "Electricity"}, {"code": "internet", "name": "Internet"},
+                {"code": "tv", "name": "TV"},
+            ],
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("path", ["/billers/categories", "/billers/status"])
+    def test_what_is_told_of_all_has_pages_by_name(self, ada: APIClient, path: str) -> None:
+        whole = get(ada, path, page_size="100").json()
+        first = get(ada, path, page_size="2").json()
+        second = ada.get(first["next"]).json()
+        assert first["results"] + second["results"] == whole["results"][:4]
+        assert ada.get(second["previous"]).json()["results"] == first["results"]
+        assert faults(get(ada, path, page_size="101")) == {("page_size", "invalid")}
 
 
 class TestStatus:

@@ -160,7 +160,8 @@ class TestReading:
 
 class TestEventTypes:
     def test_lists_the_catalogue_by_name_without_what_is_internal(self, api: Api) -> None:
-        body = api(make_user()).get("/api/v1/events/types").json()
+        body = api(make_user()).get("/api/v1/events/types", {"page_size": 100}).json()
+        assert (body["next"], body["previous"]) == (None, None)
         names = [kind["name"] for kind in body["results"]]
         assert names == sorted(names)
         assert "transfer.sent" in names
@@ -169,6 +170,31 @@ class TestEventTypes:
         assert "amount" in sent["fields_always"]
         assert sent["fields_optional"] == ["fee"]
         assert sent["channels"] == ["in_app", "email"]
+
+    def test_has_pages_there_and_back(self, api: Api) -> None:
+        client = api(make_user())
+        whole = client.get("/api/v1/events/types", {"page_size": 100}).json()["results"]
+        there, back = [], []
+        link = "/api/v1/events/types?page_size=10"
+        while link:
+            page = client.get(link).json()
+            there.append(page["results"])
+            last, link = link, page["next"]
+        link = last
+        while link:
+            page = client.get(link).json()
+            back.insert(0, page["results"])
+            link = page["previous"]
+        assert [row for page in there for row in page] == whole
+        assert there == back
+        assert {len(page) for page in there[:-1]} == {10}
+
+    @pytest.mark.parametrize(
+        "query", ["page_size=0", "page_size=101", "cursor=nonsense", "cursor=cD14", "cursor=cj0x"]
+    )
+    def test_a_page_that_cannot_be_is_400(self, api: Api, query: str) -> None:
+        answer = api(make_user()).get(f"/api/v1/events/types?{query}")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, query.partition("=")[0])
 
 
 class TestSandboxMailbox:

@@ -184,7 +184,7 @@ class TestForms:
     @pytest.mark.parametrize(
         "path",
         ["/transactions", "/wallets", "/notifications", "/payments/intents", "/auth/sessions", "/bills/payments",
-         "/billers", "/cashback/history"],
+         "/billers", "/billers/categories", "/billers/status", "/events/types", "/cashback/history"],
     )  # fmt: skip
     def test_4_05_a_page_has_at_most_a_hundred_rows(self, refused: Refusals, path: str, size: str) -> None:
         text = size.replace(" ", "%20").replace("٥", "%D9%A5")
