@@ -23,9 +23,14 @@ def entity_tag(wallet: Versioned) -> str:
     return f'"{wallet.version}-{wallet.held.normalize():f}-{wallet.status}"'
 
 
-def is_named(tag: str, header: str) -> bool:
-    """Say whether an ``If-Match`` or ``If-None-Match`` names the tag; ``*`` names every one, a weak tag none."""
-    return any(part in {"*", tag} for part in (part.strip() for part in header.split(",")))
+def is_matched(tag: str, if_match: str) -> bool:
+    """Say whether an ``If-Match`` names the tag, compared strongly: a weak tag names none, ``*`` every one."""
+    return not {"*", tag}.isdisjoint(part.strip() for part in if_match.split(","))
+
+
+def is_known(tag: str, if_none_match: str) -> bool:
+    """Say whether an ``If-None-Match`` names the tag, compared weakly: a cache on the way may have made it weak."""
+    return not {"*", tag, f"W/{tag}"}.isdisjoint(part.strip() for part in if_none_match.split(","))
 
 
 def require_match(wallet: Versioned, if_match: str | None) -> None:
@@ -33,5 +38,5 @@ def require_match(wallet: Versioned, if_match: str | None) -> None:
     if if_match is None:
         return
     tag = entity_tag(wallet)
-    if not is_named(tag, if_match):
+    if not is_matched(tag, if_match):
         raise PreconditionFailed("The wallet has changed since you read it. Read it again.", etag=tag)

@@ -14,7 +14,7 @@ from fintech_core.headers import IF_MATCH, IF_NONE_MATCH
 from users.authentication import signed_in_user
 from users.permissions import StaffPermission
 from wallet import selectors, services
-from wallet.etags import entity_tag, is_named, require_match
+from wallet.etags import entity_tag, is_known, require_match
 from wallet.models import Wallet
 from wallet.serializers import (
     FreezeWalletRequest,
@@ -31,9 +31,10 @@ def told(request: Request, wallet: Wallet) -> Response:
     """Answer with a wallet and its ETag; 304 when the client has this state already, 412 when it wants another."""
     require_match(wallet, request.headers.get("If-Match"))
     tag = entity_tag(wallet)
-    if is_named(tag, request.headers.get("If-None-Match", "")):
-        return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": tag})
-    return Response(WalletResponse(wallet).data, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if is_known(tag, request.headers.get("If-None-Match", "")):
+        return Response(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(WalletResponse(wallet).data, headers=headers)
 
 
 @extend_schema(tags=["wallet"])

@@ -19,7 +19,7 @@ from transactions.enums import BulkMode
 from transactions.models import Transaction
 from transactions.services import conversions
 from users.models import User
-from wallet.etags import entity_tag, is_named
+from wallet.etags import entity_tag, is_known, is_matched
 from wallet.models import Wallet
 from wallet.services import freeze_wallet, open_wallet, unfreeze_wallet
 
@@ -68,12 +68,15 @@ class TestTag:
         assert tag_of(ada).startswith('"2-')
 
     @pytest.mark.parametrize(
-        ("header", "named"),
-        [('"1-0-active"', True), ('"x", "1-0-active"', True), ("*", True), ("", False), ("1-0-active", False),
-         ('W/"1-0-active"', False), ('"1-0-active', False), ('"2-0-active"', False)],
+        ("header", "matched", "known"),
+        [('"1-0-active"', True, True), ('"x", "1-0-active"', True, True), ("*", True, True), ("", False, False),
+         ('W/"1-0-active"', False, True), ('"x", W/"1-0-active"', False, True), ('w/"1-0-active"', False, False),
+         ("1-0-active", False, False), ('"1-0-active', False, False), ('"2-0-active"', False, False)],
     )  # fmt: skip
-    def test_is_compared_strongly(self, header: str, named: bool) -> None:
-        assert is_named('"1-0-active"', header) is named
+    def test_is_compared_strongly_to_act_and_weakly_to_read(
+        self, header: str, matched: bool, known: bool
+    ) -> None:
+        assert (is_matched('"1-0-active"', header), is_known('"1-0-active"', header)) == (matched, known)
 
 
 class TestReading:
@@ -87,6 +90,18 @@ class TestReading:
         assert (stale.status_code, stale.json()["code"]) == (412, "precondition_failed")
         assert stale.json()["etag"] == client.get(path).headers["ETag"]
         assert client.get(path, headers={"If-Match": "*"}).status_code == 200
+
+    @pytest.mark.parametrize("path", ["/wallet", "/wallet/balance?currency=NGN", "/wallets/{id}"])
+    def test_what_one_knows_is_not_sent_again(self, api: Api, ada: User, path: str) -> None:
+        client, path = api(ada), f"/api/v1{path.format(id=main_wallet(ada).pk)}"
+        first = client.get(path)
+        for tag in (first.headers["ETag"], f"W/{first.headers['ETag']}"):
+            again = client.get(path, headers={"If-None-Match": tag})
+            assert (again.status_code, again.content) == (304, b"")
+            for name in ("ETag", "Cache-Control"):
+                assert again.headers[name] == first.headers[name]
+        fund(ada, "1.00")
+        assert client.get(path, headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
 class TestTransfer:
