@@ -114,8 +114,8 @@ class BillPaymentQuery(QueryParameters):
     reference = Text(max_length=64, required=False)
     created_after = InstantField(required=False)
     created_before = InstantField(required=False)
-    amount_min = AmountField(required=False)
-    amount_max = AmountField(required=False)
+    amount_min = AmountField(required=False, allow_zero=True)
+    amount_max = AmountField(required=False, allow_zero=True)
 
 
 class CategoryResponse(serializers.Serializer[Any]):

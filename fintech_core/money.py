@@ -58,8 +58,8 @@ def for_people(amount: Decimal, currency: str) -> str:
     return f"{currency} {Decimal(format_amount(amount, currency)):,f}"
 
 
-def parse_amount(text: object, currency: str) -> Decimal:
-    """Read a positive amount in major units from what a client sent.
+def parse_amount(text: object, currency: str, *, allow_zero: bool = False) -> Decimal:
+    """Read an amount in major units from what a client sent; it is positive unless zero is allowed.
 
     Accepts an ASCII decimal string without sign, exponent, space or separator, with at most 15 digits before the
     point and no more decimals than the currency has. Raises InvalidAmount with a sentence that shows the form.
@@ -76,7 +76,7 @@ def parse_amount(text: object, currency: str) -> Decimal:
     if len(match[2] or "") > places:
         raise InvalidAmount(f'{currency} has {places} decimals: send, for example, "{example}".')
     amount = Decimal(text)
-    if amount <= 0:
+    if not amount and not allow_zero:
         raise InvalidAmount(f'The amount must be greater than zero, for example "{example}".')
     return amount.quantize(quantum(currency))
 

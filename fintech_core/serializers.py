@@ -154,15 +154,17 @@ class CurrencyField(serializers.Field[str, Any, str, Any]):
     {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,14})(\.[0-9]+)?$", "example": "1500.00"},
 )
 class AmountField(serializers.Field[Decimal, Any, str, Any]):
-    """A positive amount in major units, as a decimal string with no more decimals than its currency has.
+    """An amount in major units, as a decimal string with no more decimals than its currency has.
 
+    It is positive; ``allow_zero`` is for the bounds of a list.
     The currency is the field ``currency_field`` of the body where it holds an enabled code, else the one of the
     context, else the default currency.
     """
 
-    def __init__(self, *, currency_field: str = "currency", **kwargs: Any) -> None:
+    def __init__(self, *, currency_field: str = "currency", allow_zero: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.currency_field = currency_field
+        self.allow_zero = allow_zero
 
     def to_internal_value(self, data: Any) -> Decimal:
         """Read an amount; raises ValidationError with code ``invalid_amount``."""
@@ -171,7 +173,7 @@ class AmountField(serializers.Field[Decimal, Any, str, Any]):
         if not isinstance(currency, str) or not money.is_enabled(currency):
             currency = self.context.get("currency", settings.DEFAULT_CURRENCY)
         try:
-            return money.parse_amount(data, currency)
+            return money.parse_amount(data, currency, allow_zero=self.allow_zero)
         except money.InvalidAmount as error:
             raise serializers.ValidationError(str(error), code="invalid_amount") from None
 

@@ -72,6 +72,8 @@ class TestList:
             ({"currency": "NGN"}, [2, 1, 0]),
             ({"currency": "USD"}, []),
             ({"amount_min": "500.00"}, [2, 0]),
+            ({"amount_min": "0"}, [2, 1, 0]),
+            ({"amount_max": "0.00"}, []),
             ({"amount_max": "500.00"}, [1, 0]),
             ({"amount_min": "100.01", "amount_max": "1500.49"}, [0]),
             ({"created_after": "2026-11-20T12:01:00Z"}, [2, 1]),

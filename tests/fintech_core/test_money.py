@@ -27,6 +27,13 @@ class TestParseAmount:
         found = money.parse_amount(text, currency)
         assert str(found) == amount
 
+    @pytest.mark.parametrize("text", ["0", "0.00"])
+    def test_zero_is_read_where_it_is_allowed(self, text: str) -> None:
+        assert str(money.parse_amount(text, "NGN", allow_zero=True)) == "0.00"
+        for other in ("-0", "00", "0.000", "", 0, None):
+            with pytest.raises(money.InvalidAmount):
+                money.parse_amount(other, "NGN", allow_zero=True)
+
     @pytest.mark.parametrize(
         "text",
         [

@@ -85,6 +85,11 @@ class TestMovements:
         assert list(chain.from_iterable(found)) == whole
         assert len(whole) == 3
 
+    def test_zero_is_a_bound_of_amounts(self, api: Api, ada: User) -> None:
+        whole = ids(selectors.transactions_of(user=ada))
+        for query, found in (("amount_min=0", whole), ("amount_min=0.00", whole), ("amount_max=0", [])):
+            assert list(chain.from_iterable(pages(api(ada), f"{MOVEMENTS}?{query}"))) == found
+
     def test_a_page_costs_the_same_number_of_queries(
         self, api: Api, ada: User, django_assert_num_queries: Callable[[int], object]
     ) -> None:

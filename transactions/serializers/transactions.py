@@ -280,8 +280,8 @@ class TransactionQuery(QueryParameters):
     currency = CurrencyField(required=False)
     created_after = InstantField(required=False)
     created_before = InstantField(required=False)
-    amount_min = AmountField(required=False)
-    amount_max = AmountField(required=False)
+    amount_min = AmountField(required=False, allow_zero=True)
+    amount_max = AmountField(required=False, allow_zero=True)
     reference = Text(max_length=64, required=False)
     search = Text(max_length=100, required=False)
 

@@ -58,7 +58,7 @@ class TestAmounts:
 
     @pytest.mark.parametrize("name", ["amount_min", "amount_max"])
     @pytest.mark.parametrize(
-        "amount", ["0", "-1", "1e5", "1.005", "NaN", "1,000", "%D9%A5", "5%0a", "", "9" * 900]
+        "amount", ["-0", "00", "-1", "1e5", "1.005", "NaN", "1,000", "%D9%A5", "5%0a", "", "9" * 900]
     )
     @pytest.mark.parametrize("path", ["/transactions", "/bills/payments"])
     def test_8_07_nor_in_a_filter(self, refused: Refusals, path: str, name: str, amount: str) -> None:
