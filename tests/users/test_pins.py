@@ -98,6 +98,7 @@ class TestSetPin:
         with_password = app.send("put", "/users/me/pin", {"pin": "7391", "password": PASSWORD})
         wrong = app.send("put", "/users/me/pin", {"pin": "7391", "current_pin": "9999"})
         assert code_of(with_password) == (403, "pin_required")
+        assert "in the field current_pin" in with_password.data["detail"]
         assert code_of(wrong) == (403, "invalid_pin")
         assert wrong.data["attempts_left"] == 4
         assert tables() == before

@@ -175,7 +175,7 @@ def _forgiven(row: TransactionPin, pin: str) -> bool:
 def set_pin(*, user: User, pin: str, password: str | None, current_pin: str | None, now: datetime) -> None:
     """Set the first PIN, confirmed by the password, or change it, confirmed by the PIN that it replaces.
 
-    Raises FieldError ``invalid``, ``weak_pin`` or ``required``, InvalidPassword, and whatever ``verify``
+    Raises FieldError ``invalid``, ``weak_pin`` or ``required``, InvalidPassword, PinRequired, and whatever ``verify``
     raises.
     """
     fault = obvious_pins.fault_of(pin, phone=user.phone, born=_birth_dates(user.pk))
@@ -184,8 +184,10 @@ def set_pin(*, user: User, pin: str, password: str | None, current_pin: str | No
     if password is not None and not user.check_password(password):
         raise InvalidPassword
     if TransactionPin.objects.filter(user_id=user.pk).exists():
+        if current_pin is None:
+            raise PinRequired("Send the PIN that is to be replaced in the field current_pin.")
         verify(user_id=user.pk, pin=current_pin)
-        _replace(user, str(current_pin), pin, now)
+        _replace(user, current_pin, pin, now)
     elif password is None:
         raise FieldError("password", "required", "Confirm the first PIN with your password.")
     else:
