@@ -83,6 +83,17 @@ class TestTexts:
         text = render(CATALOGUE["transfer.sent"], payload_of(CATALOGUE["transfer.sent"]), language="en")
         assert "Bola Ade & Sons" in text.body
 
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("transfer.sent", "NGN 1,500.00 went to Bola A., reference TRF-1. Fee: NGN 10.00."),
+            ("transfer.received", "NGN 1,500.00 came from Bola A., reference TRF-1."),
+        ],
+    )
+    def test_a_name_that_ends_in_a_dot_ends_no_sentence(self, name: str, text: str) -> None:
+        payload = {**payload_of(CATALOGUE[name]), "counterparty": "Bola A.", "reference": "TRF-1"}
+        assert render(CATALOGUE[name], payload, language="en").body == text
+
     def test_a_subject_is_one_line_whatever_the_payload_says(self) -> None:
         event_type = CATALOGUE["bill_payment.completed"]
         payload = {**payload_of(event_type), "biller": "Evil\r\nBcc: all@example.com"}
