@@ -44,6 +44,11 @@ def _bounded_int(digits: str) -> int:
     return int(digits)
 
 
+def _int_or_infinity(digits: str) -> int | float:
+    """Read an integer; one of too many digits is not computed, and no field takes infinity."""
+    return int(digits) if len(digits) <= MAX_NUMBER_DIGITS else math.inf
+
+
 def _constant(name: str) -> NoReturn:
     _refuse(f"{name} is not JSON.")
 
@@ -68,10 +73,15 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def loads(raw: bytes, *, parse_float: Callable[[str], Any] = _finite) -> Any:
+def loads(
+    raw: bytes,
+    *,
+    parse_int: Callable[[str], Any] = _bounded_int,
+    parse_float: Callable[[str], Any] = _finite,
+) -> Any:
     """Read JSON as this API accepts it; raises ParseError (400) with a code that says what is wrong.
 
-    ``parse_float`` reads what is no integer; the default makes a finite ``float``.
+    ``parse_int`` reads integers, ``parse_float`` what is no integer; the defaults refuse what is too long or too large.
     """
     try:
         text = raw.decode("utf-8")
@@ -85,7 +95,7 @@ def loads(raw: bytes, *, parse_float: Callable[[str], Any] = _finite) -> Any:
         value = json.loads(
             text,
             object_pairs_hook=_unique_keys,
-            parse_int=_bounded_int,
+            parse_int=parse_int,
             parse_float=parse_float,
             parse_constant=_constant,
         )
@@ -99,7 +109,10 @@ def loads(raw: bytes, *, parse_float: Callable[[str], Any] = _finite) -> Any:
 
 
 class StrictJSONParser(BaseParser):
-    """DRF parser for ``application/json``, UTF-8, one JSON object."""
+    """DRF parser for ``application/json``, UTF-8, one JSON object.
+
+    A number that is too long or too large is infinity, so that its field says what it wants instead.
+    """
 
     media_type = "application/json"
 
@@ -119,7 +132,7 @@ class StrictJSONParser(BaseParser):
         raw = stream.read(limit + 1)
         if len(raw) > limit:
             raise PayloadTooLarge(f"This route reads at most {limit} bytes.")
-        value = loads(raw)
+        value = loads(raw, parse_int=_int_or_infinity, parse_float=float)
         if not isinstance(value, dict):
             _refuse("Send one JSON object.")
         return value

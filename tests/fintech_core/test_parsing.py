@@ -1,6 +1,7 @@
 """JSON as this API reads it."""
 
 import io
+import math
 import time
 from typing import Any
 
@@ -77,6 +78,14 @@ class TestLoads:
 
 
 class TestStrictJSONParser:
+    @pytest.mark.parametrize("number", [b"9" * 41, b"-" + b"9" * 5_000, b"9" * 60_000, b"1e999", b"-1e999"])
+    def test_a_number_without_bounds_is_left_to_its_field(self, number: bytes) -> None:
+        started = time.monotonic()
+        assert abs(parse(b'{"a": %s}' % number)["a"]) == math.inf
+        assert time.monotonic() - started < 1
+        with pytest.raises(ParseError):
+            parse(b'{"a": -Infinity}')
+
     @pytest.mark.parametrize("raw", [b"[]", b'"text"', b"1", b"null", b"true"])
     def test_a_body_is_one_object(self, raw: bytes) -> None:
         with pytest.raises(ParseError):

@@ -56,7 +56,7 @@ class TestEncodings:
          b"\xc0\x80",
          rb'{"a":"\ud800"}', rb'{"a":"\udfff\ud800"}', rb'{"\ud800":1}', b"{\x00}", b"\x00", b'{"a":"\x00"}', b"{}\x00",
          b"{}//", b"{}{}", b'{"a":1,}', b"{'a':1}", b"{a:1}", b'{"a":01}', b'{"a":+1}', b'{"a":.5}', b'{"a":NaN}',
-         b'{"a":Infinity}', b'{"a":-Infinity}', b'{"a":1e400}', b'{"a":0x10}', b'{"a":"\t"}', b'{"a":"\n"}',
+         b'{"a":Infinity}', b'{"a":-Infinity}', b'{"a":0x10}', b'{"a":"\t"}', b'{"a":"\n"}',
          b'{"a":"\\x"}',
          b"null", b"true", b"5", b'"x"', b"[]", b"[{}]", b" ", b"\n", b"{", b"}", b'{"a"', b"<x/>", b"a=1", b"/* */{}"],
     )  # fmt: skip
