@@ -247,7 +247,7 @@ class TestUndoingByTwo:
         assert (request.status, main_wallet(sent.from_user).balance) == ("rejected", 1100)
 
     @pytest.mark.parametrize("verb", ["book", "reject"])
-    def test_5_05_nobody_decides_without_the_permission(self, sent: Transaction, verb: str) -> None:
+    def test_nobody_decides_without_the_permission(self, sent: Transaction, verb: str) -> None:
         press(clerk(VIEW, REVERSE), address(Transaction, "reverse", sent.pk))
         request, before = Undoing.objects.get(), books()
         other = clerk("transactions.view_undoing", "transactions.decide_adjustment", REVERSE)

@@ -329,7 +329,7 @@ class TestRoute:
             ({"wallet": "00000000-0000-0000-0000-000000000000"}, 404, "not_found"),
         ],
     )
-    def test_5_09_refuses_what_cannot_be_booked(
+    def test_refuses_what_cannot_be_booked(
         self, api: Callable[..., APIClient], ada: User, changes: dict, status: int, code: str
     ) -> None:
         before = books()
@@ -392,9 +392,7 @@ class TestApprovals:
         done = api(checker).post(path, {"reason": "not ours"}, format="json").json()
         assert (done["status"], done["transaction_id"], main_wallet(ada).balance) == ("rejected", None, 100)
 
-    def test_5_05_nobody_decides_without_the_permission(
-        self, api: Callable[..., APIClient], ada: User
-    ) -> None:
+    def test_nobody_decides_without_the_permission(self, api: Callable[..., APIClient], ada: User) -> None:
         request = asked(ada, StaffFactory())
         asker = StaffFactory()
         asker.user_permissions.add(Permission.objects.get(codename="add_adjustment"))

@@ -346,7 +346,7 @@ def at_once(count: int, work: Callable[[], object]) -> list[str]:
 
 @pytest.mark.concurrency
 class TestRaces:
-    def test_of_twenty_approvals_one_wins(self, committed_db: None) -> None:
+    def test_5_05_of_twenty_approvals_one_wins(self, committed_db: None) -> None:
         original, maker, checker = sent(), ManagerFactory(), StaffFactory()
         request = asked(REVERSAL, original, maker)
         came_to = at_once(20, lambda: booked(request, checker))
