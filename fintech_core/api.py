@@ -217,9 +217,14 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
 
         ``where`` is the path of the documents that a 202 is about.
         """
-        is_problem = "code" in answer.body and "type" in answer.body and answer.status >= 400
+        body = answer.body
+        is_problem = "code" in body and "type" in body and answer.status >= 400
+        if (
+            is_problem and body.get("request_id") is None
+        ):  # it was drawn up from its document, not by a request
+            body = {**body, "request_id": request_id_of(self.request)}
         response = Response(
-            answer.body, status=answer.status, content_type=PROBLEM_JSON if is_problem else "application/json"
+            body, status=answer.status, content_type=PROBLEM_JSON if is_problem else "application/json"
         )
         if answer.replayed:
             response["Idempotent-Replayed"] = "true"

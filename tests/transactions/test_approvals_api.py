@@ -88,6 +88,7 @@ class TestRoutes:
         assert main_wallet(original.from_user).balance == 40
         final = self.ask(api(maker), "reverse", original)
         assert (final.status_code, final.json()["code"]) == (422, "approval_rejected")
+        assert final.json()["request_id"] == final["X-Request-ID"]
 
     @pytest.mark.parametrize("verb", ["reverse", "refund"])
     def test_a_dry_run_asks_nobody(self, api: Callable[..., APIClient], verb: str) -> None:

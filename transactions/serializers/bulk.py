@@ -9,7 +9,8 @@ from rest_framework import serializers
 from fintech_core.ids import MADE_REFERENCE
 from fintech_core.serializers import AmountField, CurrencyField, PinField, Request, Text
 from transactions.enums import BulkItemStatus, BulkMode, BulkStatus
-from transactions.serializers.transactions import FailureResponse, RecipientField
+from transactions.serializers.transactions import FailureResponse
+from transactions.serializers.transfers import RecipientField
 from transactions.services.bulk import MAX_ITEMS
 
 _REFERENCE = re.compile(rf"(?!{MADE_REFERENCE}\Z)[A-Za-z0-9][A-Za-z0-9._:/-]{{0,63}}")

@@ -1,9 +1,7 @@
 """Shapes of the ledger's routes."""
 
-import re
 from typing import Any
 
-import phonenumbers
 from django.conf import settings
 from django.db.models import Q
 from rest_framework import serializers
@@ -15,8 +13,6 @@ from fintech_core.serializers import (
     AmountField,
     CurrencyField,
     InstantField,
-    MoneyRequest,
-    PinField,
     QueryParameters,
     Request,
     Text,
@@ -27,68 +23,6 @@ from transactions.models import LedgerEntry, Transaction
 from transactions.rendering import counterparty_name
 from users.models import User
 from users.names import masked_name
-
-MAX_METADATA_KEYS = 20
-MAX_METADATA_TEXT = 500
-_METADATA_KEY = re.compile(r"[A-Za-z0-9_.-]{1,40}")
-
-
-class RecipientField(Text):
-    """An e-mail address, or a phone number that is brought to E.164."""
-
-    default_error_messages = {"invalid_recipient": "Send an e-mail address or a phone number."}
-
-    def to_internal_value(self, data: Any) -> str:
-        """Read a recipient; raises ValidationError."""
-        text = super().to_internal_value(data)
-        if "@" in text:
-            return text.lower()
-        try:
-            number = phonenumbers.parse(text, settings.PHONENUMBER_DEFAULT_REGION)
-        except phonenumbers.NumberParseException:
-            self.fail("invalid_recipient")
-        if not phonenumbers.is_valid_number(number):
-            self.fail("invalid_recipient")
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-class MetadataField(serializers.DictField):
-    """Up to 20 keys of the client's own, each with a short text."""
-
-    child = Text(max_length=MAX_METADATA_TEXT, allow_blank=True)
-
-    def to_internal_value(self, data: Any) -> dict[str, str]:
-        """Read metadata; raises ValidationError on too many or unusual keys."""
-        values: dict[str, str] = super().to_internal_value(data)
-        if len(values) > MAX_METADATA_KEYS:
-            raise serializers.ValidationError(f"Send at most {MAX_METADATA_KEYS} keys.", code="too_many_keys")
-        if any(_METADATA_KEY.fullmatch(key) is None for key in values):
-            raise serializers.ValidationError(
-                "A key has 1 to 40 letters, digits, _ . or -.", code="invalid_key"
-            )
-        return values
-
-
-class TransferRequest(MoneyRequest):
-    """Money to another person."""
-
-    to = RecipientField(max_length=254)
-    description = Text(max_length=200, default="", allow_blank=True)
-    metadata = MetadataField(default=dict)
-    pin = PinField()
-
-
-class RecipientLookupRequest(Request):
-    """Whom a sender wants to send to."""
-
-    to = RecipientField(max_length=254)
-
-
-class RecipientLookupResponse(serializers.Serializer[Any]):
-    """What a sender may know before sending."""
-
-    name = serializers.CharField()
-    verified = serializers.BooleanField()
 
 
 class ReverseTransactionRequest(Request):
@@ -241,29 +175,6 @@ def wallet_line(entry: LedgerEntry, counterparty: str) -> dict[str, Any]:
         "created_at": clock.rfc3339(entry.created_at),
         "effective_at": clock.rfc3339(entry.effective_at),
     }
-
-
-_NULLABLE_AMOUNT = {"type": ["string", "null"], "example": "50000.00"}
-_LIMIT = {
-    "type": "object",
-    "properties": {
-        "limit": _NULLABLE_AMOUNT,
-        "used": {"type": "string"},
-        "remaining": _NULLABLE_AMOUNT,
-        "resets_at": {"type": ["string", "null"], "format": "date-time"},
-    },
-    "required": ["limit", "used", "remaining", "resets_at"],
-}
-_LIMIT_NAMES = ("single", "daily", "monthly", "max_balance")
-# Limits per currency code; null means that there is no limit.
-LIMITS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": {
-        "type": "object",
-        "properties": dict.fromkeys(_LIMIT_NAMES, _LIMIT),
-        "required": list(_LIMIT_NAMES),
-    },
-}
 
 
 class HistoryQuery(QueryParameters):

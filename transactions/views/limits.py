@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from fintech_core import clock
 from fintech_core.api import ApiViewSet
 from transactions import selectors
-from transactions.serializers.transactions import LIMITS_SCHEMA
+from transactions.serializers.limits import LIMITS_SCHEMA
 from users.authentication import signed_in_user
 
 

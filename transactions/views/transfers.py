@@ -14,10 +14,10 @@ from fintech_core.idempotency import Answer, Group
 from fintech_core.throttling import Rate
 from transactions.models import Transaction
 from transactions.rendering import NEWLY_MADE, render
-from transactions.serializers.transactions import (
+from transactions.serializers.transactions import TransactionResponse
+from transactions.serializers.transfers import (
     RecipientLookupRequest,
     RecipientLookupResponse,
-    TransactionResponse,
     TransferRequest,
 )
 from transactions.services import transfers
