@@ -80,16 +80,21 @@ def limits_for(*, tier: int, currency: str, at: datetime) -> Limits:
     return Limits(tier, currency, found.single, found.daily, found.monthly, found.max_balance)
 
 
+def require_verified(tier: int) -> None:
+    """Refuse whoever may not send at all. Raises KycRequired."""
+    if tier == 0:
+        raise KycRequired(
+            "Verify your identity to send money.", how_to_fix="Submit your BVN or NIN: POST /users/me/kyc."
+        )
+
+
 def check_spend(limits: Limits, spent: Spent, amount: Decimal, at: datetime) -> None:
     """Check an outgoing amount against the figures of the locked wallet.
 
     Raises KycRequired for a tier that may not send at all, LimitExceeded with ``limit_name, limit, used, remaining,
     resets_at, how_to_fix``.
     """
-    if limits.tier == 0:
-        raise KycRequired(
-            "Verify your identity to send money.", how_to_fix="Submit your BVN or NIN: POST /users/me/kyc."
-        )
+    require_verified(limits.tier)
     for name, limit, used, reset_after in (
         ("single", limits.single, ZERO, None),
         ("daily", limits.daily, spent.today, clock.next_day),

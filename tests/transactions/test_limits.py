@@ -16,7 +16,7 @@ from tests.transactions.pasts import at
 from tests.transactions.story import bill_draft, happened, transfer_draft
 from transactions import limits
 from transactions.drafts import Authorize, Post, Void
-from transactions.errors import KycRequired, LimitExceeded, LimitRuleRefused
+from transactions.errors import InsufficientFunds, KycRequired, LimitExceeded, LimitRuleRefused
 from transactions.limits import Limits, Spent
 from transactions.models import ExchangeRate, FeeRule, LimitRule, ParkedCredit, Transaction
 from transactions.rule_table import REMEMBERED_S
@@ -43,12 +43,14 @@ def fresh_table() -> None:
 
 
 class TestRefusal:
-    """Whoever may not send so much learns that first: more money would not help."""
+    """Whoever may not send at all learns that before the lack of money: more of it would not help."""
 
     @pytest.mark.django_db
-    @pytest.mark.parametrize(("tier", "refusal"), [(0, KycRequired), (1, LimitExceeded)])
+    @pytest.mark.parametrize(("tier", "refusal"), [(0, KycRequired), (1, InsufficientFunds)])
     @pytest.mark.parametrize("held", [False, True])
-    def test_comes_before_the_lack_of_money(self, tier: int, refusal: type[Exception], held: bool) -> None:
+    def test_without_money_it_is_about_the_tier_first(
+        self, tier: int, refusal: type[Exception], held: bool
+    ) -> None:
         sender, receiver = main_wallet(UserFactory(kyc_tier=tier)), main_wallet(UserFactory())
         sending = Post(transfer_draft(sender, receiver, "50000.01"))
         with pytest.raises(refusal):

@@ -95,9 +95,9 @@ class Step:
             guarded = with_fee(guarded, self.wallets, self.now)
         if guarded.shortfall_to_receivables:
             guarded = with_shortfall(guarded, self.wallets)
-        if guarded.counts_toward_limits and guarded.from_wallet_id is not None:
-            self._count(self.wallets[guarded.from_wallet_id], guarded.amount)
         final = self._landing(guarded)
+        if final.counts_toward_limits and final.from_wallet_id is not None:
+            self._count(self.wallets[final.from_wallet_id], final.amount)
         self._enter(final.id, final.type, final.legs, final)
         self._add_transaction(final, TransactionStatus.COMPLETED, hold_amount=None)
         return final.id
@@ -109,10 +109,10 @@ class Step:
         require_match(wallet, draft.if_match)
         if draft.fee_by_rule:
             draft = with_fee(draft, self.wallets, self.now)
-        self._require_can_debit(wallet)
+        self._require_can_debit(wallet, draft)
+        self._require_available(wallet, draft.total, wallet.available)
         if draft.counts_toward_limits:
             self._count(wallet, draft.amount)
-        self._require_available(wallet, draft.total, wallet.available)
         wallet.held += draft.total
         self._add_transaction(draft, TransactionStatus.PENDING, hold_amount=draft.total)
         return draft.id
@@ -170,7 +170,7 @@ class Step:
             available = left.get(wallet.id, wallet.available)
             if leg.direction == Direction.DEBIT:
                 if not draft.ignores_wallet_status:
-                    self._require_can_debit(wallet)
+                    self._require_can_debit(wallet, draft)
                 self._require_available(wallet, leg.amount, available)
                 left[wallet.id] = available - leg.amount
             elif reason := self._reason_not_to_credit(wallet, draft, leg.amount):
@@ -193,11 +193,14 @@ class Step:
         return final
 
     @staticmethod
-    def _require_can_debit(wallet: LockedWallet) -> None:
+    def _require_can_debit(wallet: LockedWallet, draft: TransactionDraft) -> None:
+        """Before its money is looked at: whoever may not send at all is not told to bring more."""
         if wallet.status != WalletStatus.ACTIVE:
             raise WalletFrozen(
                 "Money cannot leave this wallet now. Contact support.", wallet_status=wallet.status
             )
+        if draft.counts_toward_limits:
+            limits.require_verified(wallet.tier)
 
     @staticmethod
     def _require_available(wallet: LockedWallet, amount: Decimal, available: Decimal) -> None:
@@ -222,8 +225,6 @@ class Step:
         return None
 
     def _count(self, wallet: LockedWallet, amount: Decimal) -> None:
-        """Check and count an outgoing amount, before funds are: who may not send is not told to bring more money."""
-        self._require_can_debit(wallet)
         spent = wallet.spent.as_of(self.today)
         limits.check_spend(self._limits_of(wallet), spent, amount, self.counted_at)
         wallet.spent = spent.plus(amount)

@@ -14,7 +14,7 @@ from tests.flows.abuse.conftest import Refusals
      "data:text/html,x", "//evil.example", "example.com", "http://", "https:///x", "http://exa mple.com",
      "http://example.com\r\nX: y", "http://example.com/\u0000", "dict://127.0.0.1:11211/", "ldap://127.0.0.1/",
      "http:example.com", "https://example.com/" + "a" * 500, 5, ["https://example.com"], {"url": "https://x.com"},
-     None, True],
+     True],
 )  # fmt: skip
 def test_7_08_a_callback_is_an_absolute_web_address(refused: Refusals, path: str, address: Any) -> None:
     body = {"amount": "100.00", "callback_url": address}

@@ -81,13 +81,15 @@ class Book:
         purse = self.purses[place]
         if purse.status != "active":
             raise Refused("wallet_frozen")
+        if self.tiers[place[0]] == 0:
+            raise Refused("kyc_required")
         total = amount + fee
+        if total > purse.free:
+            raise Refused("insufficient_funds")
         movement = Movement(
             "bill_payment", amount, fee, place[2], place, status="pending", hold=total, brief=brief
         )
         self._count(movement)
-        if total > purse.free:
-            raise Refused("insufficient_funds")
         purse.held += total
         self.movements.append(movement)
 
@@ -348,11 +350,6 @@ class Book:
         """Decide line by line what each wallet may do, then write."""
         if shortfall:
             lines = self._owed(lines)
-        if movement.kind in COUNTED:
-            assert movement.sender is not None
-            if self.purses[movement.sender].status != "active":
-                raise Refused("wallet_frozen")
-            self._count(movement)
         moved: Counter[Place] = Counter()
         for index, (place, value) in enumerate(lines):
             if not is_wallet(place):
@@ -361,6 +358,8 @@ class Book:
             if value < 0:
                 if purse.status != "active" and not ignores_status:
                     raise Refused("wallet_frozen")
+                if movement.kind in COUNTED and self.tiers[place[0]] == 0:
+                    raise Refused("kyc_required")
                 if -value > purse.free + moved[place]:
                     raise Refused("insufficient_funds")
             elif purse.status == "frozen" or (capped and self._is_full(place, value)):
@@ -371,6 +370,8 @@ class Book:
                 self.waiting.append(Waiting(place, movement.kind, value, len(self.movements)))
                 break
             moved[place] += value
+        if movement.kind in COUNTED:
+            self._count(movement)
         if movement.source and movement.source in {row.source for row in self.movements}:
             raise Refused("duplicate_reference")
         movement.lines = lines
@@ -400,8 +401,6 @@ class Book:
     def _count(self, movement: Movement) -> None:
         assert movement.sender is not None
         limit = self.limit(movement.sender)
-        if self.tiers[movement.sender[0]] == 0:
-            raise Refused("kyc_required")
         today, month = self.spent(movement.sender)
         for most, used in ((limit.single, 0), (limit.daily, today), (limit.monthly, month)):
             if most is not None and used + movement.amount > most:
