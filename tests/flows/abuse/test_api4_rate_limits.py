@@ -166,6 +166,8 @@ class TestCustomers:
         self, at: Callable[[int], Wire], stack: Stack, cast: Cast, watch: Fingerprint
     ) -> None:
         asker = Customer(stack.address, first_name="Uche")
+        asker.pass_kyc()
+        watch.settle()
 
         def try_out(n: int) -> Answer:
             addresses = [cast.bola.email, *(f"{uuid4().hex}@example.com" for _ in range(20))]
