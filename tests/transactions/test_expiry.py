@@ -143,6 +143,8 @@ class TestExpireHolds:
             expiry.expire_holds(now=now, after=after)
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
+            # On a table of one page the index of open holds costs as little, but gives no order.
+            cursor.execute("SET LOCAL enable_sort = off")
             cursor.execute(f"EXPLAIN {asked[-1]['sql']}")
             plan = [line for (line,) in cursor.fetchall()]
         assert any("transaction_expiring_holds" in line for line in plan)
