@@ -1,7 +1,5 @@
 """The books: chart of accounts, journal, and money that waits in suspense. Nothing here can be pressed."""
 
-from decimal import Decimal
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,14 +12,29 @@ from transactions.enums import Direction, ParkedCreditStatus
 from transactions.models import LedgerAccount, LedgerEntry, ParkedCredit
 
 
-def on_side(entry: LedgerEntry, side: Direction) -> str:
-    """Return the amount if it stands on this side of the T, nothing otherwise."""
-    return for_people(entry.amount, entry.currency) if entry.direction == side else ""
+class TAccountLine:
+    """An entry shown as a line of a T-account: whose wallet, the amount on its side, the balance after it."""
 
+    @display(description="Wallet of")
+    def owner(self, entry: LedgerEntry) -> str:
+        """Return whose wallet it is, if it is one."""
+        return "" if entry.wallet is None else entry.wallet.owner.email
 
-def after(balance: Decimal | None, currency: str) -> str:
-    """Return a wallet's running balance; accounts of the general ledger carry none."""
-    return "" if balance is None else for_people(balance, currency)
+    @display(description="Debit")
+    def debit(self, entry: LedgerEntry) -> str:
+        """Return the amount on the left side."""
+        return _on_side(entry, Direction.DEBIT)
+
+    @display(description="Credit")
+    def credit(self, entry: LedgerEntry) -> str:
+        """Return the amount on the right side."""
+        return _on_side(entry, Direction.CREDIT)
+
+    @display(description="Balance after")
+    def balance_after(self, entry: LedgerEntry) -> str:
+        """Return the wallet's running balance; accounts of the general ledger carry none."""
+        balance = entry.wallet_balance_after
+        return "" if balance is None else for_people(balance, entry.currency)
 
 
 @admin.register(LedgerAccount)
@@ -35,7 +48,7 @@ class LedgerAccountAdmin(ReadOnlyModelAdmin):
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyModelAdmin):
+class LedgerEntryAdmin(TAccountLine, ReadOnlyModelAdmin):
     """The journal, newest first."""
 
     list_display = ("id", "created_at", "transaction", "account", "owner", "debit", "credit", "balance_after")
@@ -50,26 +63,6 @@ class LedgerEntryAdmin(ReadOnlyModelAdmin):
         """Bring along what a line names, on the page of one entry too."""
         rows: QuerySet[LedgerEntry] = super().get_queryset(request)
         return rows.select_related("transaction", "account", "wallet__owner")
-
-    @display(description="Wallet of")
-    def owner(self, entry: LedgerEntry) -> str:
-        """Return whose wallet it is, if it is one."""
-        return "" if entry.wallet is None else entry.wallet.owner.email
-
-    @display(description="Debit")
-    def debit(self, entry: LedgerEntry) -> str:
-        """Return the amount on the left side."""
-        return on_side(entry, Direction.DEBIT)
-
-    @display(description="Credit")
-    def credit(self, entry: LedgerEntry) -> str:
-        """Return the amount on the right side."""
-        return on_side(entry, Direction.CREDIT)
-
-    @display(description="Balance after")
-    def balance_after(self, entry: LedgerEntry) -> str:
-        """Return the wallet's running balance."""
-        return after(entry.wallet_balance_after, entry.currency)
 
 
 @admin.register(ParkedCredit)
@@ -102,3 +95,7 @@ class ParkedCreditAdmin(ReadOnlyModelAdmin):
     def shown_status(self, row: ParkedCredit) -> tuple[str, str]:
         """Return the status with its colour."""
         return row.status, row.get_status_display()
+
+
+def _on_side(entry: LedgerEntry, side: Direction) -> str:
+    return for_people(entry.amount, entry.currency) if entry.direction == side else ""

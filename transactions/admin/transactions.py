@@ -19,9 +19,9 @@ from fintech_core.dialogs import ReasonForm, document_id, finish
 from fintech_core.filters import CurrencyFilter
 from fintech_core.money import for_people
 from transactions import selectors, switches
-from transactions.admin.books import after, on_side
+from transactions.admin.books import TAccountLine
 from transactions.admin.undoing import RefundForm, ReverseForm, amount_of, answered
-from transactions.enums import ApprovalKind, Direction, TransactionStatus
+from transactions.enums import ApprovalKind, TransactionStatus
 from transactions.models import LedgerEntry, Transaction, Undoing
 from transactions.rights import ASK
 from transactions.services.undoing_by_staff import undo
@@ -44,7 +44,7 @@ ASKED = "This is more than one person decides: somebody else has to book it."
 turned_by_dialog(switches.MONEY_OUT_STOPPED)
 
 
-class EntriesInline(ReadOnlyInline):
+class EntriesInline(TAccountLine, ReadOnlyInline):
     """The entries of a transaction as lines of a T: debits equal credits."""
 
     model = LedgerEntry
@@ -58,26 +58,6 @@ class EntriesInline(ReadOnlyInline):
         """Bring along what a line names."""
         rows: QuerySet[LedgerEntry] = super().get_queryset(request)
         return rows.select_related("account", "wallet__owner")
-
-    @display(description="Wallet of")
-    def owner(self, entry: LedgerEntry) -> str:
-        """Return whose wallet it is, if it is one."""
-        return "" if entry.wallet is None else entry.wallet.owner.email
-
-    @display(description="Debit")
-    def debit(self, entry: LedgerEntry) -> str:
-        """Return the amount on the left side."""
-        return on_side(entry, Direction.DEBIT)
-
-    @display(description="Credit")
-    def credit(self, entry: LedgerEntry) -> str:
-        """Return the amount on the right side."""
-        return on_side(entry, Direction.CREDIT)
-
-    @display(description="Balance after")
-    def balance_after(self, entry: LedgerEntry) -> str:
-        """Return the wallet's running balance."""
-        return after(entry.wallet_balance_after, entry.currency)
 
 
 @admin.register(Transaction)
