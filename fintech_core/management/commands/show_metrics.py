@@ -1,11 +1,11 @@
 """Print the metrics: what ``/metrics`` would answer, or the tables of the documentation."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from fintech_core import metrics
+from fintech_core.tables import Table
 
 
 def tables() -> str:
@@ -14,22 +14,14 @@ def tables() -> str:
         (f"`{one.name}`", " ".join(f"`{label}`" for label in one.labels), one.tells)
         for one in metrics.declared()
     ]
-    waits = [part.waits for part in metrics.parts().values() if part.waits]
-    return "\n".join(
-        (
-            *_table(("metric", "labels", "what it tells"), rows),
-            "",
-            *_table(
-                ("`kind`", "`state`", "what waits"),
-                sorted((f"`{one.kind}`", f"`{one.state}`", one.tells) for one in waits),
-            ),
-            "",
-        )
+    waits = sorted(
+        (f"`{part.waits.kind}`", f"`{part.waits.state}`", part.waits.tells)
+        for part in metrics.parts().values()
+        if part.waits
     )
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    return [f"| {' | '.join(row)} |".replace("|  |", "| |") for row in (head, ("---",) * len(head), *rows)]
+    declared = Table(("metric", "labels", "what it tells"), rows)
+    waiting = Table(("`kind`", "`state`", "what waits"), waits)
+    return f"{declared.as_markdown()}\n\n{waiting.as_markdown()}\n"
 
 
 class Command(BaseCommand):

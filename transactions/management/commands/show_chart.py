@@ -5,12 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from fintech_core.tables import Row, Table
 from transactions import chart
 from transactions.balances import DEBIT_SIDE
 
-# The heads of the columns, and the rows.
-Row = tuple[str, ...]
-Table = tuple[Row, list[Row]]
 RESERVED = "reserved"
 CODES = ("account", "movement", "may debit", "may credit")
 
@@ -27,7 +25,7 @@ def accounts() -> Table:
         )
         for account in chart.ACCOUNTS
     ]
-    return ("account", "what stands there", "type", "normal balance", "note"), rows
+    return Table(("account", "what stands there", "type", "normal balance", "note"), rows)
 
 
 def rules() -> Table:
@@ -36,28 +34,21 @@ def rules() -> Table:
         (str(kind), ", ".join(rule.debit), ", ".join(rule.credit), RESERVED if rule.reserved else "")
         for kind, rule in chart.RULES.items()
     ]
-    return ("movement", "may debit", "may credit", "note"), rows
+    return Table(("movement", "may debit", "may credit", "note"), rows)
 
 
 def as_markdown(table: Table) -> str:
     """Write a table as the documentation has it; codes of accounts and types are set as code."""
-    head, rows = table
-    coded = tuple(column for column, name in enumerate(head) if name in CODES)
-    marked = [
-        tuple(_code(cell) if column in coded else cell for column, cell in enumerate(row)) for row in rows
+    coded = tuple(name in CODES for name in table.head)
+    rows = [
+        tuple(_code(cell) if is_code else cell for cell, is_code in zip(row, coded, strict=True))
+        for row in table.rows
     ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *marked))
+    return Table(table.head, rows).as_markdown()
 
 
 def _code(cell: str) -> str:
     return ", ".join(f"`{part}`" for part in cell.split(", "))
-
-
-def _as_text(table: Table) -> str:
-    head, rows = table
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows))
-    return "\n".join(lines)
 
 
 class Command(BaseCommand):
@@ -75,5 +66,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print."""
-        written = as_markdown if options["markdown"] else _as_text
+        written = as_markdown if options["markdown"] else Table.as_text
         self.stdout.write("\n\n".join(written(table) for table in (accounts(), rules())))

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from fintech_core import clock
 from fintech_core.money import format_as_stored
+from fintech_core.tables import Table
 from fintech_core.watermark import WatermarkStalled
 from transactions.balances import AccountBalance, TrialBalance, trial_balance
 from transactions.statements.as_csv import harmless
@@ -81,13 +82,9 @@ class Command(BaseCommand):
                 format_as_stored(total.debits, total.currency),
                 format_as_stored(total.credits, total.currency),
             )
-            lines = [COLUMNS, *rows, ("total", "", "", total.currency, *sums)]
-            widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+            table = Table(COLUMNS, [*rows, ("total", "", "", total.currency, *sums)])
             self.stdout.write("")
-            for line in lines:
-                left = "  ".join(cell.ljust(width) for cell, width in zip(line[:4], widths[:4], strict=True))
-                right = "  ".join(cell.rjust(width) for cell, width in zip(line[4:], widths[4:], strict=True))
-                self.stdout.write(f"{left}  {right}")
+            self.stdout.write(table.as_text(right=("debit", "credit")))
             if not total.balanced:
                 off = format_as_stored(total.debits - total.credits, total.currency)
                 self.stdout.write(f"{total.currency} is off by {off}: run manage.py verify_ledger")

@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
+from fintech_core.tables import Table
 from fintech_core.watermark import WatermarkStalled
 from transactions.sealing.publishing import Head, NotAPublishedFile, read
 from transactions.verification import Report, verify
@@ -119,10 +120,8 @@ class Command(BaseCommand):
     def _print_totals(self, report: Report) -> None:
         totals = report.totals
         columns = ("currency", "entries", "debits", "credits", "wallets", "held", "parked")
-        rows = [columns, *([str(getattr(row, name)) for name in columns] for row in totals.currencies)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(columns))]
-        for row in rows:
-            self.stdout.write("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)))
+        rows = [tuple(str(getattr(row, name)) for name in columns) for row in totals.currencies]
+        self.stdout.write(Table(columns, rows).as_text(right=columns))
         self.stdout.write(
             f"{totals.transactions} transactions, {totals.wallets} wallets, {report.checks} checks,"
             f" {report.took_s:.2f} s"
