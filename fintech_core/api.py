@@ -219,9 +219,8 @@ class ApiViewSet(RateLimitHeaders, GenericViewSet[Any]):
         """
         body = answer.body
         is_problem = "code" in body and "type" in body and answer.status >= 400
-        if (
-            is_problem and body.get("request_id") is None
-        ):  # it was drawn up from its document, not by a request
+        if is_problem and body.get("request_id") is None:
+            # It was drawn up from its document, not by a request.
             body = {**body, "request_id": request_id_of(self.request)}
         response = Response(
             body, status=answer.status, content_type=PROBLEM_JSON if is_problem else "application/json"

@@ -80,11 +80,11 @@ def limits_for(*, tier: int, currency: str, at: datetime) -> Limits:
     return Limits(tier, currency, found.single, found.daily, found.monthly, found.max_balance)
 
 
-def require_verified(tier: int) -> None:
-    """Refuse whoever may not send at all. Raises KycRequired."""
+def require_verified(tier: int, *, to: str = "send money") -> None:
+    """Refuse whoever may not do it at all before they are verified. Raises KycRequired."""
     if tier == 0:
         raise KycRequired(
-            "Verify your identity to send money.", how_to_fix="Submit your BVN or NIN: POST /users/me/kyc."
+            f"Verify your identity to {to}.", how_to_fix="Submit your BVN or NIN: POST /users/me/kyc."
         )
 
 

@@ -17,7 +17,7 @@ from fintech_core.exceptions import FieldError, NotFound
 from fintech_core.money import format_amount
 from fintech_core.retention import delete_in_batches
 from notifications.services import publish
-from transactions import chart, fees
+from transactions import chart, fees, limits
 from transactions.drafts import (
     Conversion,
     Source,
@@ -28,7 +28,7 @@ from transactions.drafts import (
     debit_wallet,
 )
 from transactions.enums import TransactionType
-from transactions.errors import KycRequired, QuoteExpired, QuoteUsed
+from transactions.errors import QuoteExpired, QuoteUsed
 from transactions.events import facts_of
 from transactions.exchange import rates
 from transactions.exchange.pricing import price
@@ -110,10 +110,7 @@ def forget_quotes(*, now: datetime) -> int:
 
 def _own_wallets(user: User, from_currency: str, to_currency: str) -> tuple[Wallet, Wallet]:
     """Return both main wallets. Raises KycRequired, NotFound."""
-    if user.kyc_tier == 0:
-        raise KycRequired(
-            "Verify your identity to convert money.", how_to_fix="Submit your BVN or NIN: POST /users/me/kyc."
-        )
+    limits.require_verified(user.kyc_tier, to="convert money")
     given = get_main_wallet(user_id=user.pk, currency=from_currency)
     return given, get_main_wallet(user_id=user.pk, currency=to_currency)
 
