@@ -35,6 +35,7 @@ from transactions.services import TransactionService
 from transactions.services.releasing import release_for
 from transactions.verification import verify
 from users.models import User
+from wallet.models import Wallet
 from wallet.services import ensure_cashback_wallet, freeze_wallet, unfreeze_wallet
 
 
@@ -60,6 +61,17 @@ def refund(movement: Transaction, amount: str | None = None) -> Transaction:
 
 def purchase_of(reward: Reward) -> Transaction:
     return Transaction.objects.get(source_kind=reward.trigger_kind, source_id=reward.trigger_id)
+
+
+def parked_reward() -> tuple[User, Wallet, Reward]:
+    """Let somebody earn ₦10 for a payment while their cashback wallet is frozen."""
+    user = payer("1000.00")
+    running()
+    wallet = ensure_cashback_wallet(user_id=user.pk, currency="NGN")
+    freeze_wallet(wallet_id=wallet.pk, actor=StaffFactory(), reason="alert")
+    reward = pay(user, "100.00")
+    assert reward is not None
+    return user, wallet, reward
 
 
 def reversed_payment(**terms: Any) -> tuple[User, Reward]:
@@ -235,12 +247,7 @@ class TestTooLate:
         assert verify().findings == ()
 
     def test_what_is_parked_is_taken_out_of_suspense(self) -> None:
-        user = payer("1000.00")
-        running()
-        wallet = ensure_cashback_wallet(user_id=user.pk, currency="NGN")
-        freeze_wallet(wallet_id=wallet.pk, actor=StaffFactory(), reason="alert")
-        reward = pay(user, "100.00")
-        assert reward is not None
+        user, wallet, reward = parked_reward()
         reverse(purchase_of(reward))
         assert (taking_back.waiting(), taking_back.sweep(now=clock.now()), taking_back.waiting()) == (1, 1, 0)
         assert (status(reward), ParkedCredit.objects.get().status) == ("cancelled", "reversed")
@@ -250,12 +257,7 @@ class TestTooLate:
         assert verify().findings == ()
 
     def test_what_was_parked_and_landed_is_taken_out_of_the_wallet_as_far_as_it_is_there(self) -> None:
-        user = payer("1000.00")
-        running()
-        wallet = ensure_cashback_wallet(user_id=user.pk, currency="NGN")
-        freeze_wallet(wallet_id=wallet.pk, actor=StaffFactory(), reason="alert")
-        reward = pay(user, "100.00")
-        assert reward is not None
+        user, wallet, reward = parked_reward()
         unfreeze_wallet(wallet_id=wallet.pk, actor=StaffFactory(), reason="cleared")
         assert release_for(owner_id=user.pk) == 1
         redeem(user=user, amount=Decimal("4.00"), currency="NGN", now=clock.now())

@@ -29,11 +29,11 @@ from tests.transactions.test_parked_movements import arrived, one, shown
 from tests.transactions.test_undoing_by_two import books
 from transactions.models import LedgerEntry, ParkedCredit, Transaction, Undoing
 from transactions.receipts.codes import code_of
-from transactions.rendering import masked_name
 from transactions.selectors import ways_to_undo
 from transactions.services.undoing_by_staff import book_undoing
 from transactions.verification import verify
 from users.models import User
+from users.names import masked_name
 
 pytestmark = pytest.mark.django_db
 Api = Callable[..., APIClient]
