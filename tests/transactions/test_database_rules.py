@@ -210,6 +210,29 @@ ACCOUNT_ATTACKS = {
     "deleted unused": ("DELETE FROM transactions_ledgeraccount WHERE code = 'fx_position'", "accounts_stay"),
 }  # fmt: skip
 
+PARKED = "UPDATE transactions_parkedcredit SET"
+PARKED_ATTACKS = {
+    "deleted": ("DELETE FROM transactions_parkedcredit WHERE status = 'parked'", "parked_credits_stay"),
+    "deleted after it landed": ("DELETE FROM transactions_parkedcredit WHERE status = 'released'",
+                                "parked_credits_stay"),
+    "deleted by MERGE": ("MERGE INTO transactions_parkedcredit p USING (SELECT 1) s ON true WHEN MATCHED THEN DELETE",
+                         "parked_credits_stay"),
+    "parked again": (f"{PARKED} status = 'parked', released_by_id = NULL WHERE status = 'released'",
+                     "parked_credit_goes_forward"),
+} | {
+    f"{column} of what is {status}": (f"{PARKED} {column} = {value} WHERE status = '{status}'",
+                                      "parked_credit_keeps_its_terms")
+    for column, value in {
+        "id": "%(fresh)s", "owner_id": "%(ada)s", "wallet_id": "%(other)s", "parked_by_id": "%(transfer)s",
+        "type": "'refund'", "amount": "amount + 1", "currency": "'USD'", "reason": "'x'", "created_at": "now()",
+    }.items()
+    for status in ("parked", "released")
+} | {
+    "landed at another time": (f"{PARKED} released_at = released_at + interval '1 ms' WHERE status = 'released'",
+                               "parked_credit_keeps_its_terms"),
+    "landed at no time": (f"{PARKED} released_at = NULL WHERE status = 'released'", "parked_credit_keeps_its_terms"),
+}  # fmt: skip
+
 # The application's role has no right to these at all; the owner is refused by the triggers.
 FORBIDDEN = {
     "edit an entry": ("UPDATE transactions_ledgerentry SET amount = 1 WHERE transaction_id = %(transfer)s",
@@ -224,6 +247,7 @@ FORBIDDEN = {
     "truncate transactions": ("TRUNCATE transactions_transaction CASCADE", None),
     "truncate wallets": ("TRUNCATE wallet_wallet CASCADE", None),
     "truncate accounts": ("TRUNCATE transactions_ledgeraccount CASCADE", None),
+    "truncate parked credits": ("TRUNCATE transactions_parkedcredit", None),
     "truncate people": ("TRUNCATE users_user CASCADE", None),
     "edit an audit row": ("UPDATE fintech_core_auditrecord SET reason = 'x'", "audit_is_append_only"),
     "delete audit rows": ("DELETE FROM fintech_core_auditrecord", "audit_is_append_only"),
@@ -258,6 +282,11 @@ class TestDirectSql:
     @pytest.mark.parametrize("what", ACCOUNT_ATTACKS)
     def test_cannot_change_the_chart(self, attacker: Attacker, what: str) -> None:
         statement, rule = ACCOUNT_ATTACKS[what]
+        assert attacker.refused(statement) == rule
+
+    @pytest.mark.parametrize("what", PARKED_ATTACKS)
+    def test_cannot_forget_or_change_a_parked_credit(self, attacker: Attacker, what: str) -> None:
+        statement, rule = PARKED_ATTACKS[what]
         assert attacker.refused(statement) == rule
 
     @pytest.mark.parametrize("what", FORBIDDEN)

@@ -253,6 +253,11 @@ class TestDatabase:
             with pytest.raises(IntegrityError, match="parked_credit_goes_forward"), transaction.atomic():
                 row.update(**changes)
 
+    def test_when_it_was_reversed_stays_so(self, funding: Transaction, credit: ParkedCredit) -> None:
+        reverse(funding)
+        with pytest.raises(IntegrityError, match="parked_credit_keeps_its_terms"), transaction.atomic():
+            ParkedCredit.objects.filter(pk=credit.pk).update(reversed_at=None)
+
     def test_what_has_landed_does_not_wait_again(self, ada: User, funding: Transaction) -> None:
         land(ada)
         with pytest.raises(IntegrityError, match="parked_credit_goes_forward"), transaction.atomic():

@@ -18,7 +18,8 @@ class ParkedCredit(models.Model):
     """Money from outside that belongs to ``owner`` and waits in ``suspense`` until it may land.
 
     It goes forward only, and the database holds it to that: from parked to released, from either to reversed, which is
-    final. ``reversed_by`` is the mirror of ``parked_by``; where it was released, that release has its mirror, too.
+    final. Whose it is and how much never changes, and the row stays. ``reversed_by`` is the mirror of ``parked_by``;
+    where it was released, that release has its mirror, too.
     """
 
     id = UuidKey()

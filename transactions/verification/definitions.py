@@ -47,7 +47,7 @@ _TRIGGERS: Final = """
 _CAST = re.compile(
     r"::(?:character varying|timestamp with(?:out)? time zone|\w+)(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])*"
 )
-_ROWS_DIFFER = re.compile(r"\(\(([\w., ]+)\)\s+IS DISTINCT FROM\s+\(([\w., ]+)\)\)")
+_ROWS_DIFFER = re.compile(r"\(\(([\w.,\s]+)\)\s+IS DISTINCT FROM\s+\(([\w.,\s]+)\)\)")
 _WORD = re.compile(r"'(?:[^']|'')*'|[a-z_][\w.]*|\d+(?:\.\d+)?|[()]|[^\s\w(),'\"\[\]]+", re.IGNORECASE)
 _TRIGGER = re.compile(
     r"^CREATE (CONSTRAINT )?TRIGGER (\w+)\s+(BEFORE|AFTER)\s+(.*?)\s+ON (?:public\.)?(\w+)\s+(.*?)(?:;|\Z)",

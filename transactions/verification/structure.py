@@ -50,6 +50,7 @@ GUARDS = (
     ("transactions", "openings_and_splits.sql"),
     ("transactions", "requests_keep_their_terms.sql"),
     ("transactions", "parked_credits.sql"),
+    ("transactions", "parked_credits_stay.sql"),
     ("fintech_core", "approval_triggers.sql"),
     ("fintech_core", "audit_append_only.sql"),
 )

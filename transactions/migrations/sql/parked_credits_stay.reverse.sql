@@ -1,0 +1,2 @@
+DROP TRIGGER ledger_parked_credit_keeps_its_terms ON transactions_parkedcredit;
+DROP TRIGGER ledger_parked_credits_stay ON transactions_parkedcredit;
