@@ -1,8 +1,8 @@
 """Checks of the documents behind movements: corrections, approvals, conversions, and the months that are closed."""
 
-from transactions.chart import RECEIVABLES
 from transactions.verification.check import Check
 from transactions.verification.entries import exponents
+from transactions.verification.undoing import receivables
 
 CLOSED = Check(
     "closed_months_stay_closed",
@@ -71,14 +71,15 @@ UNDONE = Check(
        OR (t.type, t.amount, t.currency, t.initiated_by_id)
           IS DISTINCT FROM (a.kind, a.amount, a.currency, a.decided_by_id)
        OR a.book_shortfall IS NOT TRUE AND EXISTS (
-              SELECT FROM transactions_ledgerentry e JOIN transactions_ledgeraccount c ON c.id = e.account_id
-              WHERE e.direction = 'debit' AND c.code = %(receivables)s
-                AND (e.transaction_id = t.id OR e.transaction_id IN (
-                         SELECT rm.id FROM transactions_parkedcredit p
-                         JOIN transactions_transaction rm ON rm.reverses_id = p.released_by_id
-                         WHERE p.parked_by_id = a.transaction_id)))
+              SELECT FROM (SELECT t.id UNION ALL
+                           SELECT rm.id FROM transactions_parkedcredit p
+                           JOIN transactions_transaction rm ON rm.reverses_id = p.released_by_id
+                           WHERE p.parked_by_id = a.transaction_id) step
+              JOIN transactions_ledgerentry e ON e.transaction_id = step.id
+              JOIN transactions_ledgeraccount c ON c.id = e.account_id
+              WHERE e.direction = 'debit' AND c.code = %(receivables)s)
     """.replace(":unwitnessed", _unwitnessed("undoing")),
-    parameters=lambda: {"receivables": RECEIVABLES},
+    parameters=receivables,
 )
 
 # What a rate makes is rounded down to the decimals of its currency, from the rate as it is kept.
