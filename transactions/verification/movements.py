@@ -46,29 +46,29 @@ PARTIES = Check(
     "transaction",
     """
     WITH moved AS (
-        SELECT e.transaction_id, e.wallet_id, sum(:signed) AS net
-        FROM transactions_ledgerentry e WHERE e.wallet_id IS NOT NULL GROUP BY e.transaction_id, e.wallet_id
-    ), owed AS (
-        SELECT e.transaction_id, sum(e.amount) AS amount
-        FROM transactions_ledgerentry e
-        JOIN transactions_ledgeraccount a ON a.id = e.account_id AND a.code = %(receivables)s
-        WHERE e.direction = 'debit' GROUP BY e.transaction_id
+        SELECT t.id, t.type, t.amount, t.fee, coalesce(t.converted_amount, t.amount) AS landing, t.from_wallet_id,
+               t.to_wallet_id,
+               -sum(:signed) FILTER (WHERE e.wallet_id = t.from_wallet_id) AS sent,
+               sum(:signed) FILTER (WHERE e.wallet_id = t.to_wallet_id) AS received,
+               sum(e.amount) FILTER (WHERE t.type = 'refund' AND e.direction = 'debit'
+                                           AND e.account_id = ANY (ARRAY(
+                   SELECT a.id FROM transactions_ledgeraccount a WHERE a.code = %(receivables)s))) AS owed
+        FROM transactions_transaction t LEFT JOIN transactions_ledgerentry e ON e.transaction_id = t.id
+        WHERE t.status = 'completed' AND t.type <> 'reversal'
+        GROUP BY t.id, t.type, t.amount, t.fee, landing, t.from_wallet_id, t.to_wallet_id
     )
-    SELECT t.id AS key, 'sender ' || coalesce((-sender.net)::text, 'none') || ', receiver '
-           || coalesce(receiver.net::text, 'none') || ', for ' || t.amount || ' and fee ' || t.fee AS detail
-    FROM transactions_transaction t
-    LEFT JOIN moved sender ON sender.transaction_id = t.id AND sender.wallet_id = t.from_wallet_id
-    LEFT JOIN moved receiver ON receiver.transaction_id = t.id AND receiver.wallet_id = t.to_wallet_id
-    LEFT JOIN owed ON owed.transaction_id = t.id AND t.type = 'refund'
-    WHERE t.status = 'completed' AND t.type <> 'reversal'
-      AND (t.from_wallet_id IS NOT NULL
-           AND coalesce(-sender.net, 0) + coalesce(owed.amount, 0) <> t.amount + t.fee
-           OR t.from_wallet_id IS NULL AND owed.amount IS NOT NULL
-           OR t.to_wallet_id IS NOT NULL AND receiver.net IS DISTINCT FROM coalesce(t.converted_amount, t.amount))
+    SELECT id AS key, 'sender ' || coalesce(sent::text, 'none') || ', receiver ' || coalesce(received::text, 'none')
+           || ', for ' || amount || ' and fee ' || fee AS detail
+    FROM moved
+    WHERE from_wallet_id IS NOT NULL AND coalesce(sent, 0) + coalesce(owed, 0) <> amount + fee
+       OR from_wallet_id IS NULL AND owed IS NOT NULL
+       OR to_wallet_id IS NOT NULL AND received IS DISTINCT FROM landing
     UNION ALL
-    SELECT t.id, 'wallet ' || moved.wallet_id || ' moved by ' || moved.net || ' and is not named'
-    FROM moved JOIN transactions_transaction t ON t.id = moved.transaction_id
-    WHERE moved.wallet_id IS DISTINCT FROM t.from_wallet_id AND moved.wallet_id IS DISTINCT FROM t.to_wallet_id
+    SELECT t.id, 'wallet ' || e.wallet_id || ' moved by ' || sum(:signed) || ' and is not named'
+    FROM transactions_transaction t JOIN transactions_ledgerentry e ON e.transaction_id = t.id
+    WHERE e.wallet_id IS DISTINCT FROM t.from_wallet_id AND e.wallet_id IS DISTINCT FROM t.to_wallet_id
+      AND e.wallet_id IS NOT NULL
+    GROUP BY t.id, e.wallet_id
     """,
     parameters=receivables,
 )
