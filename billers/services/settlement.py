@@ -167,7 +167,7 @@ def _settle_late(payment: BillPayment, attempt: BillAttempt, reading: Reading, n
     had_no_effect = reading.outcome in {Outcome.DECLINED, Outcome.REVERSED, Outcome.NOT_SENT}
     if attempt.state == AttemptState.DELIVERED:
         if had_no_effect and payment.status != BillStatus.REVERSED:
-            log.error("bill_reversed_after_delivery", payment_id=str(payment.pk), code=reading.code)
+            log.error("bill_reversed_after_delivery", payment_id=str(payment.pk), vendor_code=reading.code)
             to_review(payment, f"The vendor says {reading.code} after it delivered.")
     elif reading.outcome == Outcome.SUCCEEDED:
         _book_late(payment, attempt, reading, now)

@@ -89,7 +89,7 @@ def _take_back_one(reward_id: UUID, now: datetime) -> bool:
         # Staff did it a moment ago, and a mirror stays: this time only the budget is left to be given back.
         return _take_back_one(reward_id, now)
     except (InsufficientFunds, NotReversible) as refusal:
-        log.error("cashback_not_taken_back", reward_id=str(reward_id), code=refusal.code)
+        log.error("cashback_not_taken_back", reward_id=str(reward_id), refusal=refusal.code)
         return False
     return True
 

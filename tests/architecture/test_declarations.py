@@ -13,7 +13,7 @@ from django.db.migrations.state import ProjectState
 from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
-from fintech_core import wiring
+from fintech_core import logs, wiring
 from fintech_core.celery import app
 from tests.architecture.sources import APPS, ROOT, sources
 
@@ -115,3 +115,16 @@ def test_vendors_are_registered_by_a_path_that_exists() -> None:
 
     paths = [path for kind in settings.VENDORS.values() for path in kind.values()]
     assert all(callable(import_string(path)) for path in paths)
+
+
+def test_what_a_log_line_tells_has_a_name_that_is_not_cut_out() -> None:
+    told = {
+        (source.path, node.lineno, keyword.arg)
+        for source in sources(*APPS)
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if isinstance(node.func.value, ast.Name) and node.func.value.id == "log"
+        for keyword in node.keywords
+    }
+    assert len(told) > 20
+    assert {line for line in told if logs.redact("x", line[2] or "") == logs.REDACTED} == set()
