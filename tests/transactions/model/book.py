@@ -128,7 +128,7 @@ class Book:
         self._post(earned, lines, parkable=True)
 
     def take_back(self, who: int) -> None:
-        """What reversed bills have earned goes back, budget and all, as far as it is there still."""
+        """What bills that were given back have earned goes back, budget and all, as far as it is there still."""
         taken = 0
         for number in self.unearned(who):
             reward = self.movements[number]
@@ -144,12 +144,12 @@ class Book:
             raise Refused("nothing_taken_back")
 
     def unearned(self, who: int) -> list[int]:
-        """Return the rewards of somebody that should go: the bill was reversed, or staff have reversed the reward."""
+        """Return the rewards of somebody that should go: the bill was given back, or staff have reversed the reward."""
         return [
             number
             for number, row in enumerate(self.movements)
             if row.rewards is not None and not row.taken_back
-            and (row.reversed or self.movements[row.rewards].reversed)
+            and (row.reversed or self.given_back(row.rewards))
             and self.payer(row.rewards) == who
         ]  # fmt: skip
 
@@ -233,6 +233,11 @@ class Book:
             "refund", given, 0, movement.currency, movement.receiver, movement.sender, undoes=number
         )
         self._post(made, lines, parkable=True, ignores_status=True, capped=False, shortfall=shortfall)
+
+    def given_back(self, number: int) -> bool:
+        """Say whether a movement was reversed, or refunded in full."""
+        movement = self.movements[number]
+        return movement.reversed or self.refunded(number) == movement.amount
 
     def refunded(self, number: int) -> int:
         """Return what was given back of a movement and stayed given."""
