@@ -99,6 +99,31 @@ def test_the_index_of_histories_is_changed_there_and_back_and_after_a_run_that_b
     assert histories() == {"entry_history_of_wallet": True}
 
 
+def test_the_index_of_rare_movements_is_made_there_and_back_and_after_a_run_that_broke_off() -> None:
+    people()
+    name = "transaction_out_of_ordinary"
+    assert validity(name) == {name: True}
+    migrate("0023")
+    assert validity(name) == {}
+    with connections["owner"].cursor() as cursor, pytest.raises(IntegrityError):
+        cursor.execute(f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON transactions_transaction (currency)")
+    assert validity(name) == {name: False}
+    migrate()
+    assert validity(name) == {name: True}
+    assert verify().findings == ()
+
+
+def validity(*names: str) -> dict[str, bool]:
+    """Return which of these indexes there are, and whether each is valid."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+            " WHERE c.relname = ANY(%s)",
+            [list(names)],
+        )
+        return dict(cursor.fetchall())
+
+
 def histories() -> dict[str, bool]:
     """Return the indexes of wallets' histories, and whether each is valid and has its three columns."""
     with connections["owner"].cursor() as cursor:

@@ -12,6 +12,7 @@ from fintech_core import clock
 from tests.factories import UserFactory
 from tests.transactions.money import fund, main_wallet
 from tests.transactions.story import transfer_draft
+from transactions.models import Transaction
 from transactions.services import TransactionService
 from transactions.verification.incremental_queries import Since, query
 from transactions.verification.runner import every_check
@@ -23,6 +24,11 @@ ENTRIES: Final = {"transactions_ledgerentry"}
 BOOKS: Final = ENTRIES | {"transactions_transaction"}
 # Enough for their indexes to have pages that a question by index need not read.
 MOVEMENTS: Final = 1_000
+ABOUT_RARE_MOVEMENTS: Final = (
+    "corrections_alone_are_dated_back", "own_money_stays_with_its_owner",
+    "refund_is_of_a_completed_one", "reversal_undoes_a_completed_one", "reversal_is_the_mirror",
+    "correction_is_what_was_decided", "conversion_is_what_was_quoted",
+)  # fmt: skip
 QUESTION = "SELECT (SELECT count(*) FROM transactions_ledgerentry e WHERE {}) FROM transactions_transaction t"
 SMALLER_JOURNAL = (
     "WITH transactions_ledgerentry AS MATERIALIZED (SELECT * FROM public.transactions_ledgerentry)"
@@ -40,15 +46,22 @@ def grown() -> None:
         TransactionService.post_many(drafts, now=clock.now())
 
 
-def read_for_each_row(sql: str, parameters: dict[str, Any]) -> set[str]:
-    """Return which of the books a query reads whole once for each row of something else."""
+def planned(sql: str, parameters: dict[str, Any]) -> Node:
+    """Return how PostgreSQL would run a query if it read nothing whole that it can find by an index."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", parameters)
         ((plan,),) = cursor.fetchone()
+    found: Node = plan["Plan"]
+    return found
+
+
+def read_for_each_row(sql: str, parameters: dict[str, Any]) -> set[str]:
+    """Return which of the books a query reads whole once for each row of something else."""
+    plan = planned(sql, parameters)
     # A set that is asked whether it has a row is made once.
     hashed = {f"SubPlan {number}" for number in re.findall(r"hashed SubPlan (\d+)", json.dumps(plan))}
-    return set(_read_whole(plan["Plan"], hashed, each_row=False)) & BOOKS
+    return set(_read_whole(plan, hashed, each_row=False)) & BOOKS
 
 
 def _read_whole(node: Node, hashed: set[str], *, each_row: bool) -> Iterator[str]:
@@ -77,3 +90,19 @@ def test_every_rule_reads_the_books_once(since: Since | None) -> None:
 )
 def test_sees_a_question_that_no_index_answers(sql: str, found: set[str]) -> None:
     assert read_for_each_row(sql, {}) == found
+
+
+def test_what_is_about_rare_movements_reads_no_ordinary_ones() -> None:
+    by_code = {check.code: check for check in every_check()}
+    plans = {code: planned(by_code[code].query, by_code[code].parameters()) for code in ABOUT_RARE_MOVEMENTS}
+    by_others = {
+        code for code, plan in plans.items() if "transaction_out_of_ordinary" not in json.dumps(plan)
+    }
+    assert by_others == set()
+
+
+def test_staff_list_rare_movements_by_their_index() -> None:
+    listed = Transaction.objects.filter(type="refund").order_by("-id")[:100]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "transaction_out_of_ordinary" in listed.explain()

@@ -14,7 +14,7 @@ lock a row that everybody shares. The entry trigger checks the account anyway.
 """
 
 from decimal import Decimal
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -24,6 +24,12 @@ from django.db.models import F, Q
 
 from fintech_core.fields import MoneyField, UuidKey
 from transactions.enums import AccountType, Direction, TransactionStatus, TransactionType
+
+# What most movements are.
+ORDINARY: Final = (
+    TransactionType.TRANSFER, TransactionType.FUNDING, TransactionType.BILL_PAYMENT, TransactionType.WITHDRAWAL,
+    TransactionType.CASHBACK,
+)  # fmt: skip
 
 
 class LedgerAccount(models.Model):
@@ -183,6 +189,15 @@ class Transaction(models.Model):
             ),
             models.Index(
                 fields=["refund_of"], condition=Q(refund_of__isnull=False), name="transaction_refunds_of"
+            ),
+            # What undoes, corrects or converts is found by its type, and ordinary movements pay nothing for it.
+            models.Index(
+                fields=["type", "id"],
+                condition=~Q(type__in=ORDINARY)
+                | Q(effective_at__isnull=False)
+                | Q(reverses__isnull=False)
+                | Q(refund_of__isnull=False),
+                name="transaction_out_of_ordinary",
             ),
             # Ordinary movements carry no metadata, so they are not in this index and pay nothing for it.
             GinIndex(
