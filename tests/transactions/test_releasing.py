@@ -1,9 +1,12 @@
 """Sweeping parked credits: each comes up, however many before it cannot land."""
 
+from uuid import UUID
+
 import pytest
 
+from fintech_core import clock
 from fintech_core.jobs import last_detail
-from tests.factories import UnverifiedUserFactory
+from tests.factories import UnverifiedUserFactory, UserFactory
 from tests.transactions.money import fund, main_wallet
 from transactions.enums import ParkedCreditStatus
 from transactions.models import ParkedCredit
@@ -42,12 +45,16 @@ class TestSweep:
         assert main_wallet(parked[-1].owner).balance > 50_000
 
     def test_one_that_contradicts_the_books_keeps_no_others_waiting(self, parked: list[ParkedCredit]) -> None:
-        first, _, third = parked
-        User.objects.filter(pk=first.owner_id).update(kyc_tier=1)
-        ParkedCredit.objects.filter(pk=first.pk).update(currency="USD")
-        for row in parked:
+        third = parked[-1]
+        planted = ParkedCredit.objects.create(
+            id=UUID(int=1), owner=third.owner, wallet=third.wallet, parked_by=fund(UserFactory(), "1.00"),
+            type="funding", amount=1, currency="USD", reason="planted", created_at=clock.now(),
+        )  # fmt: skip
+        for row in (planted, *parked):
             sweep_parked_credits()
             assert last_detail(JOB)["last"] == str(row.pk)
+        planted.refresh_from_db()
+        assert planted.status == ParkedCreditStatus.PARKED
         third.refresh_from_db()
         assert third.status == ParkedCreditStatus.RELEASED
 
