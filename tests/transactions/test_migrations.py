@@ -102,36 +102,31 @@ def test_the_index_of_histories_is_changed_there_and_back_and_after_a_run_that_b
 def test_the_index_of_rare_movements_is_made_there_and_back_and_after_a_run_that_broke_off() -> None:
     people()
     name = "transaction_out_of_ordinary"
-    assert validity(name) == {name: True}
+    assert indexes(name, columns=2) == {name: True}
     migrate("0023")
-    assert validity(name) == {}
+    assert indexes(name, columns=2) == {}
     with connections["owner"].cursor() as cursor, pytest.raises(IntegrityError):
         cursor.execute(f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON transactions_transaction (currency)")
-    assert validity(name) == {name: False}
+    assert indexes(name, columns=2) == {name: False}
     migrate()
-    assert validity(name) == {name: True}
+    assert indexes(name, columns=2) == {name: True}
     assert verify().findings == ()
 
 
-def validity(*names: str) -> dict[str, bool]:
-    """Return which of these indexes there are, and whether each is valid."""
+def indexes(*names: str, columns: int) -> dict[str, bool]:
+    """Return which of these indexes there are, and whether each is valid and has so many columns."""
     with connections["owner"].cursor() as cursor:
         cursor.execute(
-            "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+            "SELECT c.relname, i.indisvalid AND i.indnatts = %s FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
             " WHERE c.relname = ANY(%s)",
-            [list(names)],
+            [columns, list(names)],
         )
         return dict(cursor.fetchall())
 
 
 def histories() -> dict[str, bool]:
-    """Return the indexes of wallets' histories, and whether each is valid and has its three columns."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "SELECT indexrelid::regclass::text, indisvalid AND indnatts = 3 FROM pg_index"
-            " WHERE indexrelid::regclass::text IN ('entry_wallet_history', 'entry_history_of_wallet')"
-        )
-        return dict(cursor.fetchall())
+    """Return the indexes of wallets' histories, and whether each is as it should be."""
+    return indexes("entry_history_of_wallet", "entry_wallet_history", columns=3)
 
 
 class TestReversedCredits:
